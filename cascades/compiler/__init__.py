@@ -1,0 +1,1 @@
+"""From a model to compiled functions: equations, derivatives, ordering, code."""
