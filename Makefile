@@ -1,0 +1,57 @@
+# `make run` and `make test` are all one needs: each makes its own environment first.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+OUT ?= out
+JOBS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MPLBACKEND := Agg
+
+.PHONY: run test test-slow lint tests wheel notebooks docs models sbml-suite clean help
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
+
+run: $(VENV)/.run  ## the whole chain on the default model; the report is out/report.html
+	$(VENV)/bin/cascades run --out $(OUT) --force
+
+test: lint tests notebooks  ## lint, types, import contracts, tests, the wheel, the notebooks
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+tests: $(VENV)/.test
+	$(PY) -m pytest -n $(JOBS) --dist worksteal
+
+test-slow: $(VENV)/.test  ## the tests that take long
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "slow and not oracle"
+
+notebooks: $(VENV)/.test  ## execute the notebooks
+	$(PY) -m pytest -n $(JOBS) --nbmake notebooks
+
+sbml-suite: $(VENV)/.test  ## the SBML semantic suite in the folder SBML_TEST_SUITE
+	@test -n "$(SBML_TEST_SUITE)" || { echo "say where it is: make sbml-suite SBML_TEST_SUITE=/path/to/cases"; exit 2; }
+	SBML_TEST_SUITE="$(SBML_TEST_SUITE)" $(PY) -m pytest tests/test_sbml_suite.py -m "slow or oracle or not slow"
+
+docs: $(VENV)/.run  ## the pages of docs/models, written from the models themselves
+	$(PY) -m cascades.report.pages docs/models
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "cascades needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(PY) install pip; }
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet -e ".[test]"
+	@touch $@ $(VENV)/.run
+
+clean:  ## remove the environment, caches and output
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
