@@ -10,16 +10,17 @@ Walks are loops, never recursion: a formula nested a hundred thousand levels dee
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-Number = int | float
-ExprLike = "Expr | int | float | str"
+Number: TypeAlias = int | float
+ExprLike: TypeAlias = "Expr | int | float | str"
 
 RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
 LOGIC = ("and", "or", "xor", "not")
@@ -418,7 +419,7 @@ def _chain(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
     def apply(*args: Any) -> Any:
         result: Any = True
-        for left, right in zip(args[:-1], args[1:], strict=True):
+        for left, right in itertools.pairwise(args):
             result = np.logical_and(result, f(left, right))
         return np.multiply(result, 1.0)
 
@@ -530,7 +531,9 @@ def to_sympy(*roots: Expr) -> list[Any]:
     for node in postorder(*roots):
         args = [done[child] for child in children(node)]
         if node.is_number:
-            done[node] = sympy.Integer(int(node.value)) if node.value == int(node.value) else sympy.Float(node.value)
+            done[node] = (
+                sympy.Integer(int(node.value)) if node.value == int(node.value) else sympy.Float(node.value)
+            )
         elif node.is_symbol:
             done[node] = sympy.Symbol(node.name, real=True)
         elif node.op == "piecewise":

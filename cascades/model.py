@@ -182,7 +182,7 @@ class Model:
         """Of everything that can change a result; names, annotations and `source` do not count."""
         digest = hashlib.sha256()
         for part in fields(self):
-            if part.name not in ("name", "annotations", "source"):
+            if part.name not in _WITHOUT_EFFECT:
                 digest.update(repr(_plain(getattr(self, part.name))).encode())
         return digest.hexdigest()
 
@@ -194,6 +194,9 @@ class Model:
             yield from group
 
 
+_WITHOUT_EFFECT = ("name", "annotations", "sbo", "description", "source")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Expr):
         return flatten(value)
@@ -202,5 +205,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if is_dataclass(value):
-        return [_plain(getattr(value, f.name)) for f in fields(value) if f.name not in ("name", "annotations", "description")]
+        return [
+            _plain(getattr(value, f.name))
+            for f in fields(value)
+            if f.name not in ("name", "annotations", "description")
+        ]
     return value

@@ -54,7 +54,9 @@ class Protocol:
         moved = tuple(_shift(stimulus, delay) for stimulus in self.stimuli)
         early = [t for stimulus in moved for t in _times(stimulus) if t < 0.0]
         if early:
-            raise ProtocolError(self.name, delay, f"a stimulus would come at {min(early):.6g} s, before time 0")
+            raise ProtocolError(
+                self.name, delay, f"a stimulus would come at {min(early):.6g} s, before time 0"
+            )
         return Protocol(self.name, moved, max(0.0, self.duration + delay))
 
     def then(self, other: Protocol, *, after: float = 0.0) -> Protocol:
@@ -119,7 +121,12 @@ def lfs(*, rate: float = 1.0, count: int = 900, target: str = "glutamate") -> Pr
 
 
 def hfs(
-    *, trains: int = 4, rate: float = 100.0, count: int = 100, interval: float = 300.0, target: str = "glutamate"
+    *,
+    trains: int = 4,
+    rate: float = 100.0,
+    count: int = 100,
+    interval: float = 300.0,
+    target: str = "glutamate",
 ) -> Protocol:
     """High-frequency stimulation: `trains` of `count` pulses at `rate` [Hz], `interval` [s] apart."""
     train = pulse_train(rate=rate, count=count, target=target)

@@ -56,6 +56,7 @@ def simulate(
     """
     times = checked_times(times)
     p, y0 = batch(compiled, values, initial, protocol)
+    protocols: Sequence[Protocol | None]
     protocols = [protocol] if protocol is None or isinstance(protocol, Protocol) else list(protocol)
     stops = [resolve(one, compiled.equations) for one in protocols]
     method = solver_named(solver)
@@ -149,7 +150,9 @@ def _parameters_over_time(problem: Integration, member: int) -> np.ndarray:
     return p
 
 
-def _provenance(compiled: Any, protocols: list[Protocol | None], method: Solver, rtol: float) -> dict[str, Any]:
+def _provenance(
+    compiled: Any, protocols: list[Protocol | None], method: Solver, rtol: float
+) -> dict[str, Any]:
     names = [protocol.name if protocol else "none" for protocol in protocols]
     return {
         "model": compiled.equations.name,

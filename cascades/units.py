@@ -5,7 +5,7 @@ Inside the package numbers are bare floats in these units; every docstring says 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 CANONICAL = {
     "time": "s",
@@ -39,13 +39,14 @@ SI_FACTORS: dict[str, tuple[str, float]] = {
     "zmol": ("amount", 1e-21), "molecules": ("amount", 1.0 / AVOGADRO),
     "V": ("voltage", 1.0), "mV": ("voltage", 1e-3),
     "A": ("current", 1.0), "nA": ("current", 1e-9), "pA": ("current", 1e-12),
-    "S": ("conductance", 1.0), "uS": ("conductance", 1e-6), "nS": ("conductance", 1e-9), "pS": ("conductance", 1e-12),
+    "S": ("conductance", 1.0), "uS": ("conductance", 1e-6), "nS": ("conductance", 1e-9),
+    "pS": ("conductance", 1e-12),
     "Hz": ("rate", 1.0), "kHz": ("rate", 1e3), "1/s": ("rate", 1.0), "1/ms": ("rate", 1e3),
     "1/min": ("rate", 1.0 / 60.0), "1/h": ("rate", 1.0 / 3600.0),
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def factor(unit: str, to: str) -> float:
     """What a number in `unit` is multiplied with to be in `to`.
 

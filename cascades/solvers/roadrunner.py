@@ -11,7 +11,7 @@ import numpy as np
 
 from cascades.model import Species
 from cascades.solvers.base import SOLVER_ERROR, Integration, Solution, Solver
-from cascades.solvers.segments import Advance, Stopped, integrate_members
+from cascades.solvers.segments import Stopped, integrate_members
 
 
 class CVODE(Solver):
@@ -57,7 +57,8 @@ class _Member:
         for i in np.flatnonzero(p != self.sent):
             self.runner.setValue(self.parameter_names[i], p[i])
             self.sent[i] = p[i]
-        for i in np.flatnonzero(y != self.last) if self.last is not None else range(y.size):
+        changed = np.ones(y.size, dtype=bool) if self.last is None else y != self.last
+        for i in np.flatnonzero(changed):
             self.runner.setValue(self.names[i], y[i])
         self.runner.timeCourseSelections = self.names
         rows = []
