@@ -31,7 +31,7 @@ FUNCTIONS = (
     "min", "max", "quotient", "rem",
 )  # fmt: skip
 # "rate_of" and "delay" hold a symbol until the compiler replaces or refuses them.
-OPERATORS = ("number", "symbol", "add", "mul", "pow", "piecewise", "rate_of", "delay")
+OPERATORS: tuple[str, ...] = ("number", "symbol", "add", "mul", "pow", "piecewise", "rate_of", "delay")
 OPERATORS += FUNCTIONS + RELATIONS + LOGIC
 
 _BITS = (1 << 61) - 1

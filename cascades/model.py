@@ -205,9 +205,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if is_dataclass(value):
-        return [
-            _plain(getattr(value, f.name))
-            for f in fields(value)
-            if f.name not in ("name", "annotations", "description")
-        ]
+        names = [f.name for f in fields(value)]
+        skipped = _WITHOUT_EFFECT if "id" in names else ("description",)  # a port's name is its id
+        return [_plain(getattr(value, name)) for name in names if name not in skipped]
     return value
