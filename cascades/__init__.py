@@ -17,7 +17,8 @@ _PUBLIC = {
     "cascades.compose": ("compose",),
     "cascades.compiler.compiled": ("compile_model", "CompiledModel"),
     "cascades.protocols": (
-        "Protocol", "pulse_train", "lfs", "hfs", "theta_burst", "pairing", "poisson", "repeat", "combine",
+        "Protocol", "pulse_train", "lfs", "hfs", "theta_burst", "pairing", "poisson", "spikes", "setting", "rest",
+        "overlay",
     ),
     "cascades.simulate": ("simulate", "steady_state", "SteadyState"),
     "cascades.trajectory": ("Trajectory",),

@@ -1,0 +1,182 @@
+"""Figures from results.  Every function draws into the axes it is given, or into new ones, and returns them.
+
+matplotlib is imported when the first figure is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from cascades.continuation import Branch
+    from cascades.trajectory import Trajectory
+
+INK, GREY, LIGHT = "#22303c", "#7b8794", "#d9dee3"
+DOWN, UP, SADDLE = "#2660a4", "#c8502b", "#8a8f98"
+FULL, RULE = INK, "#c8502b"
+COLOURS = ("#2660a4", "#c8502b", "#1b8a7a", "#b7791f", "#6b4fa0", "#22303c")
+
+STYLE = {
+    "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.titlesize": 10, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.linewidth": 0.8, "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
+    "legend.frameon": False, "lines.linewidth": 1.6,
+    "text.color": INK, "font.family": "DejaVu Sans", "figure.facecolor": "white", "svg.fonttype": "path",
+    "axes.prop_cycle": "cycler('color', " + repr(list(COLOURS)) + ")",
+}  # fmt: skip
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 3.0, **kwargs: Any
+) -> tuple[Figure, Any]:
+    """A figure of its own (no pyplot state) and its axes: one, or an array of shape (rows, columns)."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, **kwargs)
+    return figure, axes
+
+
+def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: Axes | None = None) -> Axes:
+    """States or observables of one member over time; all states if no names are given."""
+    axes = _axes(axes)
+    chosen = names or trajectory.names
+    for name in chosen:
+        axes.plot(trajectory.times, np.asarray(trajectory[name])[member], label=name)
+    units = {trajectory.units.get(name, "") for name in chosen}
+    axes.set_xlabel(f"time [{trajectory.time_unit}]")
+    axes.set_ylabel(
+        with_unit(", ".join(chosen) if len(chosen) < 4 else "", units.pop() if len(units) == 1 else "")
+    )
+    if 1 < len(chosen) <= 12:
+        axes.legend(ncols=1 if len(chosen) < 6 else 2)
+    return axes
+
+
+def plot_branch(
+    branch: Branch, name: str, *, axes: Axes | None = None, colour: str = INK, label: str = ""
+) -> Axes:
+    """A state or observable along a branch: stable parts solid, unstable ones dashed, folds marked."""
+    axes = _axes(axes)
+    x, y, stable = np.asarray(branch.parameter_values), np.asarray(branch[name]), np.asarray(branch.is_stable)
+    for part, is_stable in _runs(stable):
+        axes.plot(
+            x[part],
+            y[part],
+            color=colour if is_stable else SADDLE,
+            linestyle="-" if is_stable else (0, (4, 2)),
+            linewidth=2.0 if is_stable else 1.2,
+            label=label if is_stable else None,
+        )
+        label = label if not is_stable else ""
+    for point in branch.special_points:
+        if name in point.state:
+            axes.plot(point.value, point.state[name], "o", color=INK, markersize=5, zorder=5)
+    axes.set_xlabel(branch.parameter)
+    axes.set_ylabel(name)
+    return axes
+
+
+def plot_raster(
+    times: np.ndarray, senders: np.ndarray, *, axes: Axes | None = None, colour: str = INK, unit: str = "s"
+) -> Axes:
+    """One dot per spike; drawn as an image inside vector figures, for there are many."""
+    axes = _axes(axes)
+    axes.plot(times, senders, ".", color=colour, markersize=1.2, rasterized=True, alpha=0.7)
+    axes.set_xlabel(f"time [{unit}]")
+    axes.set_ylabel("neuron")
+    return axes
+
+
+def plot_reactions(
+    reactions: Mapping[str, tuple[Sequence[str], Sequence[str], Sequence[str]]], *, axes: Axes | None = None
+) -> Axes:
+    """The reaction graph: species as names, reactions as dots between them.
+
+    reactions : id -> (reactants, products, modifiers); modifiers are joined by dashed lines.
+    """
+    axes = _axes(axes)
+    species = sorted({name for sides in reactions.values() for side in sides for name in side})
+    nodes = [*species, *(f"reaction {id_}" for id_ in reactions)]
+    place = {name: i for i, name in enumerate(nodes)}
+    arrows = []  # (from, to, is a modifier)
+    for id_, (reactants, products, modifiers) in reactions.items():
+        centre = place[f"reaction {id_}"]
+        arrows += [(place[s], centre, False) for s in reactants]
+        arrows += [(centre, place[s], False) for s in products]
+        arrows += [(place[s], centre, True) for s in modifiers if s not in reactants]
+    xy = _spread(len(nodes), [(a, b) for a, b, _ in arrows])
+    for a, b, is_modifier in arrows:
+        style = {"color": LIGHT if is_modifier else GREY, "linestyle": ":" if is_modifier else "-"}
+        arrow = "-" if is_modifier or b >= len(species) else "-|>"
+        axes.annotate(
+            "",
+            xy=xy[b],
+            xytext=xy[a],
+            arrowprops={
+                "arrowstyle": arrow,
+                "shrinkA": 2,
+                "shrinkB": 9 if b < len(species) else 0,
+                "linewidth": 0.8,
+                **style,
+            },
+        )
+    axes.plot(*xy[len(species) :].T, "s", color=GREY, markersize=3)
+    for name, (x, y) in zip(species, xy, strict=False):
+        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": DOWN, "linewidth": 0.9}
+        axes.text(x, y, name, ha="center", va="center", fontsize=7, bbox=box, zorder=4)
+    axes.set_axis_off()
+    axes.margins(0.1)
+    return axes
+
+
+def with_unit(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit and unit != "dimensionless" else name
+
+
+def _axes(axes: Axes | None) -> Axes:
+    if axes is not None:
+        return axes
+    import matplotlib.pyplot
+
+    with matplotlib.rc_context(STYLE):
+        return matplotlib.pyplot.subplots(layout="constrained")[1]
+
+
+def _runs(flags: np.ndarray) -> list[tuple[slice, bool]]:
+    """Slices over which `flags` is constant; neighbours share the point where they meet."""
+    edges = [0, *(np.flatnonzero(np.diff(flags.astype(int))) + 1), len(flags)]
+    return [(slice(max(a - 1, 0), b), bool(flags[a])) for a, b in pairwise(edges) if b > a]
+
+
+def _spread(n: int, links: Sequence[tuple[int, int]], sweeps: int = 300) -> np.ndarray:
+    """Places for a graph, shape (n, 2): all repel each other, links attract.
+
+    Fruchterman & Reingold (1991) Softw. Pract. Exp. 21:1129-1164.
+    """
+    angle = 2.0 * np.pi * np.arange(n) * 0.6180339887498949  # the golden section spreads the start
+    xy = np.column_stack([np.cos(angle), np.sin(angle)]) * np.sqrt(np.arange(1, n + 1) / n)[:, None]
+    distance = np.sqrt(1.0 / max(n, 1))
+    a, b = np.array(links, dtype=int).reshape(-1, 2).T
+    for sweep in range(sweeps):
+        gap = xy[:, None, :] - xy[None, :, :]
+        length = np.maximum(np.linalg.norm(gap, axis=2), 1e-3)
+        force = (gap * (distance**2 / length**2)[:, :, None]).sum(axis=1)
+        pull = (xy[a] - xy[b]) * (np.linalg.norm(xy[a] - xy[b], axis=1) / distance)[:, None]
+        np.add.at(force, a, -pull)
+        np.add.at(force, b, pull)
+        force -= 0.3 * xy * distance  # keeps separate parts together
+        size = np.maximum(np.linalg.norm(force, axis=1), 1e-12)
+        largest = 0.2 * (1.0 - sweep / sweeps) + 1e-3
+        xy = xy + force / size[:, None] * np.minimum(size, largest)[:, None]
+    return xy
