@@ -18,9 +18,10 @@ ROOT = Path(__file__).parent.parent
 LONGEST_IMPORT = 0.5  # s
 
 STABLE_NAMES = [
-    "load_model", "compose", "compile_model", "pulse_train", "theta_burst", "pairing", "lfs", "hfs", "simulate",
-    "steady_state", "equilibria", "continuation", "fold_curve", "derive_rule", "Network", "run_network", "cite",
-    "CalciumRule", "RuleLadder", "Trajectory", "Branch", "CascadesError", "UnknownName", "SolverFailure",
+    "load_model", "compose", "compile_model", "simulate", "steady_state", "equilibria", "continuation",
+    "fold_curve", "pulse_train", "theta_burst", "pairing", "lfs", "hfs", "derive_rule", "Network", "run_network",
+    "cite", "CalciumRule", "RuleLadder", "Trajectory", "Branch", "CascadesError", "UnknownName",
+    "SolverFailure",
 ]  # fmt: skip
 
 # Distributions whose import name differs.
