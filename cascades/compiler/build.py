@@ -1,0 +1,158 @@
+"""From LLVM text to functions in memory, with the machine code kept on disk.
+
+The cache is a folder of files `<key>.o`: a checksum line and an object file.  The key covers what
+goes in (formulas, lanes, processor, versions), files are written under a temporary name and renamed,
+and a file whose checksum is wrong is ignored and replaced: concurrent writers and a full disk can
+cost time, never a wrong function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cascades.errors import CompileError
+
+CODE_VERSION = 1  # part of every key: raised when the emitted code changes
+OPTIMISATION = 1  # of LLVM's code generator; 2 gains nothing measurable and takes up to twice as long
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Library:
+    """Compiled functions by name, as addresses.  Holds the memory that they live in."""
+
+    addresses: Mapping[str, int]
+    _memory: Any
+
+    def __getitem__(self, name: str) -> int:
+        return self.addresses[name]
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: `CASCADES_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("CASCADES_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "cascades"
+
+
+def build(
+    key: str, names: Sequence[str], write_text: Callable[[], str], optimisation: int = OPTIMISATION
+) -> Library:
+    """The functions `names` of the module that `write_text` writes.
+
+    Parameters
+    ----------
+    key : str
+        Identifies the text; if code for it is cached, `write_text` is not called.
+    names : sequence of str
+        Functions whose addresses are wanted.
+
+    Raises
+    ------
+    CompileError
+        If LLVM refuses the text.
+    """
+    import llvmlite
+
+    triple, cpu, features = _target()
+    parts = (key, triple, cpu, features, str(optimisation), llvmlite.__version__, str(CODE_VERSION))
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    with _LOCK:  # LLVM's context is shared by the threads of a process
+        code = _read(digest)
+        if code is not None:
+            try:
+                return _load(code, names)
+            except (RuntimeError, CompileError):
+                pass  # an object of another LLVM: made again below
+        code = _compile(write_text(), optimisation)
+        _write(digest, code)
+        return _load(code, names)
+
+
+@cache
+def _target() -> tuple[str, str, str]:
+    """Triple, processor and its features; 512-bit vectors are used where they exist."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    features = ",".join(
+        f"{'+' if on else '-'}{name}" for name, on in sorted(features.items()) if name != "prefer-256-bit"
+    )
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features
+
+
+def _machine(optimisation: int) -> Any:
+    import llvmlite.binding as llvm
+
+    triple, cpu, features = _target()
+    return llvm.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=optimisation, reloc="pic", codemodel="jitdefault", jit=True
+    )
+
+
+def _compile(text: str, optimisation: int) -> bytes:
+    import llvmlite.binding as llvm
+
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+        return bytes(_machine(optimisation).emit_object(module))
+    except RuntimeError as failure:
+        raise CompileError(f"LLVM refused the emitted code: {failure}") from failure
+
+
+def _load(code: bytes, names: Sequence[str]) -> Library:
+    import llvmlite.binding as llvm
+
+    memory = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(0))
+    memory.add_object_file(llvm.ObjectFileRef.from_data(code))
+    memory.finalize_object()
+    addresses = {name: memory.get_function_address(name) for name in names}
+    missing = [name for name, address in addresses.items() if not address]
+    if missing:
+        raise CompileError(f"compiled code lacks {', '.join(missing)}")
+    return Library(addresses, memory)
+
+
+def _read(digest: str) -> bytes | None:
+    try:
+        content = (cache_folder() / f"{digest}.o").read_bytes()
+    except OSError:
+        return None
+    checksum, _, code = content.partition(b"\n")
+    return code if checksum == hashlib.sha256(code).hexdigest().encode() else None
+
+
+def _write(digest: str, code: bytes) -> None:
+    """Keep the code; a cache that cannot be written is no error."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).hexdigest().encode() + b"\n" + code)
+            os.replace(temporary, folder / f"{digest}.o")
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError:
+        return
