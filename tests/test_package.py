@@ -19,9 +19,9 @@ LONGEST_IMPORT = 0.5  # s
 
 STABLE_NAMES = [
     "load_model", "compose", "compile_model", "simulate", "steady_state", "equilibria", "continuation",
-    "fold_curve", "pulse_train", "theta_burst", "pairing", "lfs", "hfs", "derive_rule", "Network", "run_network",
-    "cite", "CalciumRule", "RuleLadder", "Trajectory", "Branch", "CascadesError", "UnknownName",
-    "SolverFailure",
+    "fold_curve", "pulse_train", "theta_burst", "pairing", "lfs", "hfs", "derive_rule", "Network",
+    "run_network", "cite", "CalciumRule", "RuleLadder", "Trajectory", "Branch", "CascadesError",
+    "UnknownName", "SolverFailure",
 ]  # fmt: skip
 
 # Distributions whose import name differs.
