@@ -97,6 +97,14 @@ class NoEquilibrium(CascadesError, RuntimeError):
         super().__init__(f"no equilibrium: {reason} (scaled residual {residual:.3g})")
 
 
+class RuleError(CascadesError, ValueError):
+    """A calcium rule that makes no sense, or that cannot be derived: `what` is the part concerned."""
+
+    def __init__(self, what: str, reason: str):
+        self.what, self.reason = what, reason
+        super().__init__(f"{what}: {reason}")
+
+
 class ExportError(CascadesError, ValueError):
     """A target that cannot express a feature; raised before any file is written."""
 
