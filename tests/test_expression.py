@@ -16,6 +16,7 @@ from cascades.expression import (
     call,
     evaluate,
     free_symbols,
+    from_sympy,
     make,
     mul,
     number,
@@ -165,3 +166,23 @@ def test_evaluation_broadcasts():
     ramp = np.linspace(0.0, 1.0, 5)
     (found,) = evaluate([piecewise((A, call("lt", A, 0.5)), otherwise=B)], {"A": ramp, "B": 9.0})
     np.testing.assert_array_equal(found, np.where(ramp < 0.5, ramp, 9.0))
+
+
+@given(FORMULAS)
+def test_formulas_come_back_from_sympy(x):
+    (back,) = from_sympy(*to_sympy(x))
+    assert evaluate([back], VALUES)[0] == pytest.approx(evaluate([x], VALUES)[0], rel=1e-9, abs=1e-9)
+
+
+def test_conditions_come_back_from_sympy():
+    choice = piecewise((A, call("and", call("lt", A, B), call("ge", K, 0.5))), otherwise=V)
+    (back,) = from_sympy(*to_sympy(choice))
+    for values in (VALUES, VALUES | {"B": 5.0}):
+        assert evaluate([back], values) == evaluate([choice], values)
+
+
+def test_an_unknown_function_is_named():
+    import sympy
+
+    with pytest.raises(ValueError, match="gamma"):
+        from_sympy(sympy.gamma(sympy.Symbol("x")))
