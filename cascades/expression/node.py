@@ -2,7 +2,7 @@
 
 Every distinct formula exists once per process, so equality is identity, a shared subexpression is
 computed once, and a walk over a model of hundreds of reactions takes milliseconds.  (sympy needs
-0.8 s to differentiate 15 reactions; it stays at the boundary, see `to_sympy`.)
+0.8 s to differentiate 15 reactions; it stays at the boundary, see `sympy_bridge`.)
 
 Walks are loops, never recursion: a formula nested a hundred thousand levels deep is slow, not fatal.
 """
@@ -10,7 +10,6 @@ Walks are loops, never recursion: a formula nested a hundred thousand levels dee
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import threading
 import weakref
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from cascades.expression.numbers import APPLY
 
 Number: TypeAlias = int | float
 ExprLike: TypeAlias = "Expr | int | float | str"
@@ -68,6 +69,8 @@ class Expr:
         return (_rebuild, (flatten(self),))
 
     def __repr__(self) -> str:
+        from cascades.expression.text import to_text
+
         return to_text(self)
 
     def __add__(self, other: ExprLike) -> Expr:
@@ -226,8 +229,8 @@ def power(base: ExprLike, exponent: ExprLike) -> Expr:
 def call(function: str, *args: ExprLike) -> Expr:
     """A function of `FUNCTIONS`, a relation or a logical operator applied to its arguments."""
     nodes = tuple(map(as_expr, args))
-    if function in _EVALUATE and all(n.is_number for n in nodes):
-        folded = float(_EVALUATE[function](*(n.value for n in nodes)))
+    if function in APPLY and all(n.is_number for n in nodes):
+        folded = float(APPLY[function](*(n.value for n in nodes)))
         if math.isfinite(folded):
             return number(folded)
     return Expr(function, nodes)
@@ -362,9 +365,6 @@ def _rebuild(table: list[tuple[str, Any]]) -> Expr:
     return nodes[-1]
 
 
-# --- numbers ------------------------------------------------------------------------------------
-
-
 def evaluate(roots: Iterable[Expr], values: Mapping[str, Any]) -> list[Any]:
     """The numbers (or arrays, broadcast together) that the roots have for these values.
 
@@ -379,207 +379,5 @@ def evaluate(roots: Iterable[Expr], values: Mapping[str, Any]) -> list[Any]:
             elif node.is_symbol:
                 done[node] = values[node.name]
             else:
-                done[node] = _EVALUATE[node.op](*(done[child] for child in node.args))
+                done[node] = APPLY[node.op](*(done[child] for child in node.args))
     return [done[root] for root in roots]
-
-
-def _evaluate_piecewise(*args: Any) -> Any:
-    result = args[-1]
-    for value, condition in reversed(list(zip(args[0:-1:2], args[1:-1:2], strict=True))):
-        result = np.where(np.asarray(condition, dtype=bool), value, result)
-    return result if np.ndim(result) else float(result)
-
-
-def _evaluate_power(base: Any, exponent: Any) -> Any:
-    return np.power(np.asarray(base, dtype=float), exponent)[()]
-
-
-def _factorial(x: Any) -> Any:
-    from scipy.special import gamma
-
-    return gamma(np.asarray(x, dtype=float) + 1.0)[()]
-
-
-def _truth(f: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: np.multiply(f(*args), 1.0)
-
-
-def _reduce(f: Any, empty: float) -> Callable[..., Any]:
-    def apply(*args: Any) -> Any:
-        total: Any = empty
-        for i, a in enumerate(args):
-            total = a if i == 0 else f(total, a)
-        return total
-
-    return apply
-
-
-def _chain(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """SBML relations take two or more arguments: a < b < c."""
-
-    def apply(*args: Any) -> Any:
-        result: Any = True
-        for left, right in itertools.pairwise(args):
-            result = np.logical_and(result, f(left, right))
-        return np.multiply(result, 1.0)
-
-    return apply
-
-
-_EVALUATE: dict[str, Callable[..., Any]] = {
-    "add": _reduce(np.add, 0.0), "mul": _reduce(np.multiply, 1.0), "pow": _evaluate_power,
-    "piecewise": _evaluate_piecewise,
-    "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs,
-    "floor": np.floor, "ceil": np.ceil, "factorial": _factorial,
-    "sin": np.sin, "cos": np.cos, "tan": np.tan,
-    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
-    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
-    "min": _reduce(np.minimum, math.inf), "max": _reduce(np.maximum, -math.inf),
-    "quotient": lambda a, b: np.trunc(np.divide(a, b)), "rem": np.fmod,
-    "lt": _chain(np.less), "le": _chain(np.less_equal),
-    "gt": _chain(np.greater), "ge": _chain(np.greater_equal),
-    "eq": _chain(np.equal), "ne": _truth(np.not_equal),
-    "and": _truth(_reduce(np.logical_and, 1.0)), "or": _truth(_reduce(np.logical_or, 0.0)),
-    "xor": _truth(_reduce(np.logical_xor, 0.0)), "not": _truth(np.logical_not),
-}  # fmt: skip
-
-
-# --- text and sympy -----------------------------------------------------------------------------
-
-_INFIX = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-_INFIX |= {"and": "&&", "or": "||"}
-_TIGHT = {"add": 1, "mul": 2, "pow": 3}
-
-
-def to_text(root: Expr) -> str:
-    """Infix text that Antimony and libsbml's level-3 parser read back."""
-    done: dict[Expr, tuple[str, int]] = {}
-    for node in postorder(root):
-        done[node] = _node_text(node, [done[child] for child in children(node)])
-    return done[root][0]
-
-
-def _node_text(node: Expr, args: list[tuple[str, int]]) -> tuple[str, int]:
-    """The text of a node and how tightly it binds (4: an atom)."""
-
-    def wrapped(i: int, tightness: int) -> str:
-        text, own = args[i]
-        return f"({text})" if own < tightness else text
-
-    if node.op == "symbol":
-        return node.name, 4
-    if node.op == "number":
-        return _number_text(node.value)
-    if node.op == "add":
-        terms = [wrapped(i, 1) for i in range(len(args))]
-        return terms[0] + "".join(f" - {t[1:]}" if t[0] == "-" else f" + {t}" for t in terms[1:]), 1
-    if node.op == "mul":
-        return _product_text(node, wrapped), 2
-    if node.op == "pow":
-        if node.args[1] is number(-1.0):
-            return f"1 / {wrapped(0, 3)}", 2
-        return f"{wrapped(0, 4)}^{wrapped(1, 4)}", 3
-    if node.op in _INFIX and len(args) > 1:
-        return f" {_INFIX[node.op]} ".join(wrapped(i, 1) for i in range(len(args))), 0
-    name = {"rate_of": "rateOf", "not": "!"}.get(node.op, node.op)
-    return f"{name}({', '.join(text for text, _ in args)})", 4
-
-
-def _product_text(node: Expr, wrapped: Callable[[int, int], str]) -> str:
-    above: list[str] = []
-    below: list[str] = []
-    sign = ""
-    for i, factor in enumerate(node.args):
-        if factor is number(-1.0):
-            sign = "-"
-        elif factor.op == "pow" and factor.args[1].is_number and factor.args[1].value < 0:
-            inverse, tightness = _node_text_of(power(factor.args[0], -factor.args[1].value))
-            below.append(f"({inverse})" if tightness < 3 else inverse)
-        else:
-            above.append(wrapped(i, 2))
-    text = sign + (" * ".join(above) or "1")
-    return text + "".join(f" / {b}" for b in below)
-
-
-def _node_text_of(node: Expr) -> tuple[str, int]:
-    return to_text(node), _TIGHT.get(node.op, 4)
-
-
-def _number_text(value: float) -> tuple[str, int]:
-    if value != value:
-        return "NaN", 4
-    if math.isinf(value):
-        return ("INF" if value > 0 else "-INF"), 4
-    text = repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-    return text, 1 if value < 0 else 4
-
-
-def to_sympy(*roots: Expr) -> list[Any]:
-    """The same formulas as sympy expressions (symbols are real)."""
-    import sympy
-
-    special: dict[str, Callable[..., Any]] = {
-        "add": sympy.Add, "mul": sympy.Mul, "pow": sympy.Pow, "ln": sympy.log, "ceil": sympy.ceiling,
-        "lt": sympy.Lt, "le": sympy.Le, "gt": sympy.Gt, "ge": sympy.Ge, "eq": sympy.Eq,
-        "ne": sympy.Ne, "and": sympy.And, "or": sympy.Or, "xor": sympy.Xor, "not": sympy.Not,
-        "min": sympy.Min, "max": sympy.Max, "abs": sympy.Abs,
-        "quotient": lambda a, b: sympy.sign(a / b) * sympy.floor(sympy.Abs(a / b)),
-        "rem": lambda a, b: a - b * sympy.sign(a / b) * sympy.floor(sympy.Abs(a / b)),
-    }  # fmt: skip
-    done: dict[Expr, Any] = {}
-    for node in postorder(*roots):
-        args = [done[child] for child in children(node)]
-        if node.is_number:
-            done[node] = (
-                sympy.Integer(int(node.value)) if node.value == int(node.value) else sympy.Float(node.value)
-            )
-        elif node.is_symbol:
-            done[node] = sympy.Symbol(node.name, real=True)
-        elif node.op == "piecewise":
-            pairs = list(zip(args[0:-1:2], args[1:-1:2], strict=True))
-            done[node] = sympy.Piecewise(*pairs, (args[-1], True))
-        else:
-            done[node] = special.get(node.op, getattr(sympy, node.op, None) or sympy.Function(node.op))(*args)
-    return [done[root] for root in roots]
-
-
-def from_sympy(*roots: Any) -> list[Expr]:
-    """Nodes from sympy expressions.  Raises ValueError for a function that is not known here."""
-    return [_from_sympy(root) for root in roots]
-
-
-def _from_sympy(root: Any) -> Expr:
-    import sympy
-
-    done: dict[Any, Expr] = {}
-    for part in sympy.postorder_traversal(root):
-        if part in done:
-            continue
-        if part.is_Symbol:
-            done[part] = symbol(part.name)
-        elif part.is_number:
-            done[part] = number(float(part))
-        elif part in (sympy.true, sympy.false):
-            done[part] = number(float(part == sympy.true))
-        elif not isinstance(part, sympy.functions.elementary.piecewise.ExprCondPair):
-            done[part] = _sympy_call(part, done)
-    return done[root]
-
-
-_SYMPY_NAMES = {
-    "Add": "add", "Mul": "mul", "Pow": "pow", "log": "ln", "Abs": "abs", "ceiling": "ceil", "Max": "max",
-    "Min": "min", "StrictLessThan": "lt", "LessThan": "le", "StrictGreaterThan": "gt", "GreaterThan": "ge",
-    "Equality": "eq", "Unequality": "ne", "And": "and", "Or": "or", "Xor": "xor", "Not": "not",
-}  # fmt: skip
-
-
-def _sympy_call(part: Any, done: Mapping[Any, Expr]) -> Expr:
-    kind = type(part).__name__
-    if kind == "Piecewise":
-        pairs = [(done[pair.expr], done[pair.cond]) for pair in part.args]
-        return piecewise(*pairs)
-    op = _SYMPY_NAMES.get(kind, kind)
-    if op not in OPERATORS:
-        raise ValueError(f"the function {kind} is not known in formulas")
-    return make(op, [done[arg] for arg in part.args])
