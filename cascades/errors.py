@@ -105,6 +105,22 @@ class RuleError(CascadesError, ValueError):
         super().__init__(f"{what}: {reason}")
 
 
+class NetworkError(CascadesError, ValueError):
+    """A network that makes no sense or does not fit: `part` says which piece of the description."""
+
+    def __init__(self, part: str, reason: str):
+        self.part, self.reason = part, reason
+        super().__init__(f"{part}: {reason}")
+
+
+class CheckpointError(CascadesError, ValueError):
+    """A saved state that cannot be continued: foreign, of another version, or damaged."""
+
+    def __init__(self, path: Any, reason: str):
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
 class ExportError(CascadesError, ValueError):
     """A target that cannot express a feature; raised before any file is written."""
 
