@@ -1,0 +1,15 @@
+"""The verbs of the command line, one file each; `COMMANDS` lists them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cascades.commands.equilibria import equilibria
+from cascades.commands.simulate import simulate
+from cascades.commands.warm_up import warm_up
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "simulate": simulate,
+    "equilibria": equilibria,
+    "warm-up": warm_up,
+}

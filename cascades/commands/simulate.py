@@ -1,0 +1,69 @@
+"""Simulate a model under a protocol."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from cascades.commands.options import FORCE, JSON, MODEL, OUT, PROTOCOLS, SET, read_protocol, read_values
+from cascades.commands.output import check_free, output_folder, print_json, print_table
+
+_PROTOCOL = typer.Option(
+    "--protocol", help=f"{', '.join(PROTOCOLS)}; arguments follow a colon: pairing:delay=0.01,count=60."
+)
+
+
+def simulate(
+    model: MODEL,
+    until: Annotated[
+        float | None, typer.Option(help="End of the run; 60 s after the protocol if missing.")
+    ] = None,
+    protocol: Annotated[str | None, _PROTOCOL] = None,
+    set_: SET = None,
+    show: Annotated[list[str] | None, typer.Option(help="A state or observable to plot and print.")] = None,
+    points: Annotated[int, typer.Option(min=2, help="Output times, spaced evenly.")] = 1001,
+    solver: Annotated[str | None, typer.Option(help="lsoda, bdf, radau, cvode ...")] = None,
+    rtol: Annotated[float, typer.Option(min=1e-14, max=0.1, help="Relative tolerance.")] = 1e-6,
+    out: OUT = None,
+    force: FORCE = False,
+    json: JSON = False,
+) -> None:
+    """Simulate a model; --out gets trajectory.csv and trajectory.png."""
+    import cascades
+    from cascades.solvers import DEFAULT
+
+    if out is not None:
+        check_free(out, force)
+    stimuli = read_protocol(protocol) if protocol else None
+    compiled = cascades.compile_model(cascades.load_model(model))
+    end = until if until is not None else (stimuli.duration if stimuli else 0.0) + 60.0
+    times = np.linspace(0.0, end, points)
+    method = solver or DEFAULT
+    values = read_values(set_)
+    trajectory = cascades.simulate(compiled, times, protocol=stimuli, values=values, solver=method, rtol=rtol)
+    names = tuple(show) if show else trajectory.names
+    rows = [_row(name, np.asarray(trajectory[name])[0], trajectory.units.get(name, "")) for name in names]
+    if out is not None:
+        with output_folder(out, force) as folder:
+            trajectory.save(folder / "trajectory.csv")
+            _figure(trajectory, names).savefig(folder / "trajectory.png", dpi=150)
+    if json:
+        print_json({"times": times, "values": {name: np.asarray(trajectory[name])[0] for name in names}})
+        return
+    print_table(["name", "start", "lowest", "highest", "end", "unit"], rows)
+    if out is not None:
+        print(f"\nwritten: {out}/trajectory.csv, {out}/trajectory.png")
+
+
+def _row(name: str, series: np.ndarray, unit: str) -> list[Any]:
+    return [name, float(series[0]), float(series.min()), float(series.max()), float(series[-1]), unit]
+
+
+def _figure(trajectory: Any, names: tuple[str, ...]) -> Any:
+    from cascades.plot import new_figure, plot_trajectory
+
+    figure, axes = new_figure(width=7.0, height=4.0)
+    plot_trajectory(trajectory, *names, axes=axes)
+    return figure
