@@ -1,0 +1,1 @@
+"""SBML and Antimony, read into a `Model` and written from one: one file per concept."""

@@ -1,0 +1,57 @@
+"""A look at an untrusted file before libsbml parses it.
+
+libsbml expands entities and recurses as deep as the file nests; expat here does neither, and stops
+at the first element that is too deep.
+"""
+
+from __future__ import annotations
+
+from xml.parsers import expat
+
+from cascades.errors import ModelError
+
+MAX_DEPTH = 400  # formulas of people nest some tens of levels deep
+MAX_BYTES = 200_000_000
+MAX_ELEMENTS = 5_000_000
+
+
+class _Refused(Exception):
+    pass
+
+
+def check(content: bytes, source: str) -> None:
+    """Raises ModelError for what is not XML, declares entities, nests too deep or is too large."""
+    if len(content) > MAX_BYTES:
+        raise ModelError(source, [f"the file has {len(content)} bytes; at most {MAX_BYTES} are read"])
+    parser = expat.ParserCreate()
+    depth = elements = 0
+
+    def start(name: str, _: object) -> None:
+        nonlocal depth, elements
+        depth += 1
+        elements += 1
+        if depth > MAX_DEPTH:
+            raise _Refused(f"line {parser.CurrentLineNumber}: <{name}> is nested more than {MAX_DEPTH} deep")
+        if elements > MAX_ELEMENTS:
+            raise _Refused(f"more than {MAX_ELEMENTS} elements")
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def refuse_entity(name: str, *_: object) -> None:
+        raise _Refused(f"line {parser.CurrentLineNumber}: declares the entity {name!r}; entities are not read")
+
+    def refuse_doctype(*_: object) -> None:
+        raise _Refused(f"line {parser.CurrentLineNumber}: has a document type declaration; SBML has none")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.EntityDeclHandler = refuse_entity
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    try:
+        parser.Parse(content, True)
+    except _Refused as refused:
+        raise ModelError(source, [str(refused)]) from None
+    except expat.ExpatError as failure:
+        raise ModelError(source, [f"is not XML: {failure}"]) from None
