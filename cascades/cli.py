@@ -42,7 +42,7 @@ def _root(
 def main() -> None:
     """Run the command line; what cascades refuses is one message on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="cascades")
     except CascadesError as error:
         sys.exit(f"cascades: {error}")
     except OSError as error:

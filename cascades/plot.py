@@ -6,7 +6,6 @@ matplotlib is imported when the first figure is drawn.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cascades.continuation import Branch
     from cascades.trajectory import Trajectory
 
 INK, GREY, LIGHT = "#22303c", "#7b8794", "#d9dee3"
@@ -60,30 +58,6 @@ def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: 
     )
     if 1 < len(chosen) <= 12:
         axes.legend(ncols=1 if len(chosen) < 6 else 2)
-    return axes
-
-
-def plot_branch(
-    branch: Branch, name: str, *, axes: Axes | None = None, colour: str = INK, label: str = ""
-) -> Axes:
-    """A state or observable along a branch: stable parts solid, unstable ones dashed, folds marked."""
-    axes = _axes(axes)
-    x, y, stable = np.asarray(branch.parameter_values), np.asarray(branch[name]), np.asarray(branch.is_stable)
-    for part, is_stable in _runs(stable):
-        axes.plot(
-            x[part],
-            y[part],
-            color=colour if is_stable else SADDLE,
-            linestyle="-" if is_stable else (0, (4, 2)),
-            linewidth=2.0 if is_stable else 1.2,
-            label=label if is_stable else None,
-        )
-        label = label if not is_stable else ""
-    for point in branch.special_points:
-        if name in point.state:
-            axes.plot(point.value, point.state[name], "o", color=INK, markersize=5, zorder=5)
-    axes.set_xlabel(branch.parameter)
-    axes.set_ylabel(name)
     return axes
 
 
@@ -151,12 +125,6 @@ def _axes(axes: Axes | None) -> Axes:
 
     with matplotlib.rc_context(STYLE):
         return matplotlib.pyplot.subplots(layout="constrained")[1]
-
-
-def _runs(flags: np.ndarray) -> list[tuple[slice, bool]]:
-    """Slices over which `flags` is constant; neighbours share the point where they meet."""
-    edges = [0, *(np.flatnonzero(np.diff(flags.astype(int))) + 1), len(flags)]
-    return [(slice(max(a - 1, 0), b), bool(flags[a])) for a, b in pairwise(edges) if b > a]
 
 
 def _spread(n: int, links: Sequence[tuple[int, int]], sweeps: int = 300) -> np.ndarray:
