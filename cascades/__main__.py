@@ -1,0 +1,5 @@
+"""`python -m cascades` is the command line."""
+
+from cascades.cli import main
+
+main()
