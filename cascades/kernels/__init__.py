@@ -1,0 +1,29 @@
+"""Compiled numerics on float64 arrays.
+
+    vectors      a numba type "vector of float64 lanes" with its operations
+    elementary   exp, log and pow on vectors, as LLVM code
+    factor       LU from tables, for matrices too large to be written out as code
+    rodas5p      the coefficients of the Rosenbrock method
+    lanes        the driver: many initial-value problems, one per lane
+    random       counter-based random numbers
+
+Nothing here raises: a status per member says what happened.
+"""
+
+from __future__ import annotations
+
+
+def warm_up() -> float:
+    """Compile what is compiled once per installation (about ten seconds); returns the seconds taken.
+
+    Later processes load it in a fraction of a second.
+    """
+    import time
+
+    from cascades.kernels.lanes import compile_driver
+    from cascades.kernels.vectors import native_lanes
+
+    start = time.perf_counter()
+    for lanes in (1, native_lanes()):
+        compile_driver(lanes)
+    return time.perf_counter() - start
