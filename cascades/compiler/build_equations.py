@@ -1,0 +1,122 @@
+"""A model to its closed equations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cascades.compiler.closing import Closing, close
+from cascades.compiler.discontinuities import boundaries
+from cascades.compiler.draft import Draft, draft
+from cascades.compiler.equations import Equations, EventEquation
+from cascades.compiler.unit_names import time_unit_name, unit_names
+from cascades.expression import ZERO, Expr, evaluate, free_symbols, symbol
+from cascades.model import Event, Model
+
+
+def build_equations(model: Model) -> Equations:
+    """The equations of a model.
+
+    States are concentrations, or amounts where a species' symbol is one; the amount (under the name
+    species_amount) where the compartment's size changes; variables of rate rules; and what only
+    events change.  What nothing changes is a parameter; a constant that is computed from others is
+    an observable.
+
+    Raises
+    ------
+    ModelError
+        Something needed has no value, or is defined by itself.
+    UnsupportedFeature
+        A construct that has no equations here, each use named.
+    """
+    parts = draft(model)
+    start = _starts(parts)
+    parameters = _split_constants(model, parts, start)
+    closing = close(parts.definitions, model.source or model.id)
+    names = tuple(parts.rates)
+    rates = tuple(closing.all(parts.rates.values()))
+    observables = _observables(parts, closing)
+    return Equations(
+        name=model.id,
+        state_names=names,
+        parameter_names=tuple(parameters),
+        default_values=tuple(parameters.values()),
+        initial=tuple(_free_of_time(start(symbol(name))) for name in names),
+        rates=rates,
+        is_algebraic=tuple(name in parts.algebraic for name in names),
+        observables=observables,
+        events=tuple(_event(event, parts, closing) for event in model.events),
+        discontinuities=boundaries(rates),
+        ports=model.ports,
+        units=unit_names(model, (*names, *parameters, *observables)),
+        time_unit=time_unit_name(model),
+    )
+
+
+def _starts(parts: Draft) -> Closing:
+    """Formulas to their values at time 0, over parameters."""
+    at_zero = parts.definitions | parts.starts
+    for name in parts.constants:
+        if at_zero[name].is_number:
+            del at_zero[name]
+    at_zero["time"] = ZERO
+    return close(at_zero, parts.model.source or parts.model.id)
+
+
+def _split_constants(model: Model, parts: Draft, start: Closing) -> dict[str, float]:
+    """The parameters with their values; constants that follow from parameters become definitions."""
+    values: dict[str, float] = {}
+    inputs = {port.symbol for port in model.ports if port.kind == "input"}
+    for name in [n for n in parts.starts if n in parts.constants]:
+        formula = parts.starts[name] if parts.starts[name].is_number else start(symbol(name))
+        if formula.is_number:
+            values[name] = formula.value
+        elif name in inputs or _is_given(model, name):
+            values[name] = float("nan")
+        else:
+            parts.definitions[name] = formula
+    known = {name: value for name, value in values.items() if value == value}
+    for name in values.keys() - known.keys():
+        formula = parts.starts[name] if parts.starts[name].is_number else start(symbol(name))
+        if not formula.is_number:
+            values[name] = float(evaluate([formula], values)[0])
+    return values
+
+
+def _is_given(model: Model, name: str) -> bool:
+    """Whether the start is a number in the file, here divided by a volume."""
+    return name in {s.id for s in model.species} and name not in {a.symbol for a in model.initial_assignments}
+
+
+def _observables(parts: Draft, closing: Closing) -> dict[str, Expr]:
+    wanted = dict(closing.closed)
+    for name, formula in parts.alternates.items():
+        wanted[name] = closing(formula)
+    return wanted
+
+
+def _event(event: Event, parts: Draft, closing: Closing) -> EventEquation:
+    new = {a.variable: a.formula for a in event.assignments}
+    assignments = []
+    for variable, formula in new.items():
+        if variable in parts.amounts:
+            volume = parts.model.by_id[variable].compartment
+            formula = formula * new.get(volume, symbol(volume))
+        assignments.append((parts.amounts.get(variable, variable), closing(formula)))
+    return EventEquation(
+        id=event.id,
+        trigger=closing(event.trigger),
+        assignments=tuple(assignments),
+        delay=None if event.delay is None else closing(event.delay),
+        priority=None if event.priority is None else closing(event.priority),
+        initial_value=event.initial_value,
+        is_persistent=event.is_persistent,
+        uses_trigger_time_values=event.uses_trigger_time_values,
+    )
+
+
+def _free_of_time(formula: Expr) -> Expr:
+    return formula
+
+
+def symbols_of(formulas: Iterable[Expr]) -> set[str]:
+    return free_symbols(*formulas)

@@ -1,0 +1,62 @@
+"""Formulas over all symbols of a model to formulas over states, parameters and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cascades.errors import ModelError
+from cascades.expression import Expr, free_symbols, substitute
+
+
+def close(definitions: Mapping[str, Expr], source: str) -> Closing:
+    """Every definition with the others put into it.
+
+    Raises ModelError naming the symbols of a definition that depends on itself.
+    """
+    closing = Closing({})
+    uses = {name: free_symbols(formula) & definitions.keys() for name, formula in definitions.items()}
+    for name in _in_order(uses, source):
+        closing.closed[name] = closing(definitions[name])
+    return closing
+
+
+class Closing:
+    """Puts closed definitions into formulas."""
+
+    def __init__(self, closed: dict[str, Expr]):
+        self.closed = closed
+        self._memo: dict[Expr, Expr] = {}
+
+    def __call__(self, formula: Expr) -> Expr:
+        return self.all([formula])[0]
+
+    def all(self, formulas: Iterable[Expr]) -> list[Expr]:
+        return substitute(formulas, self.closed, self._memo)
+
+
+def _in_order(uses: Mapping[str, set[str]], source: str) -> list[str]:
+    """Names such that each comes after those it uses."""
+    order: list[str] = []
+    done: set[str] = set()
+    for root in uses:
+        path: list[tuple[str, list[str]]] = [] if root in done else [(root, sorted(uses[root]))]
+        on_path = {root}
+        while path:
+            name, waiting = path[-1]
+            while waiting and waiting[-1] in done:
+                waiting.pop()
+            if not waiting:
+                path.pop()
+                on_path.discard(name)
+                if name not in done:
+                    done.add(name)
+                    order.append(name)
+                continue
+            following = waiting.pop()
+            if following in on_path:
+                names = [n for n, _ in path]
+                cycle = " -> ".join([*names[names.index(following) :], following])
+                raise ModelError(source, [f"{following}: is defined by itself ({cycle})"])
+            on_path.add(following)
+            path.append((following, sorted(uses[following])))
+    return order
