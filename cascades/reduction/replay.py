@@ -36,7 +36,7 @@ def replay(
         [(t, 0, size) for t, size in zip(jumps, sizes, strict=True)] + [(t, 1, 0.0) for t in times]
     )
     segment = _graded_segment if rule.rates is not None or rule.filter is not None else _step_segment
-    resting = float(rule.rates_at(rule.calcium.rest)[1])
+    resting = rule.filter.resting(rule.calcium.rest) if rule.filter else 0.0
     state = (float(rho), resting if phosphatase is None else float(phosphatase))
     excess, now, found = 0.0, 0.0, []
     for t, is_reading, size in stops:
@@ -153,7 +153,7 @@ def _graded_segment(
     if rule.filter is None:
         up, down = (float(rate) for rate in rule.rates_at(trace.rest))
         return _flat(rule, state[0], up, down, duration - active), state[1]
-    return _runge_kutta(rule, state, 0.0, duration - active, rule.filter.tau)
+    return _runge_kutta(rule, state, 0.0, duration - active, math.inf)
 
 
 def _runge_kutta(
@@ -161,11 +161,11 @@ def _runge_kutta(
 ) -> tuple[float, float]:
     if duration <= 0.0:
         return state
-    fastest = min(
-        decay, rule.filter.tau if rule.filter else math.inf, rule.tau if rule.well == "cubic" else math.inf
-    )
-    up, down = (float(rate) for rate in rule.rates_at(rule.calcium.rest + excess))
-    steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / fastest, 8.0 * (up + down))))
+    calcium = rule.calcium.rest + excess
+    fastest = 1.0 / rule.tau if rule.well == "cubic" else 0.0
+    fastest += float(sum(rule.rates_at(calcium)))
+    fastest += rule.filter.gain + float(sum(rule.filter.at(calcium))) if rule.filter else 0.0
+    steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / decay, 8.0 * fastest)))
     h = duration / steps
     for i in range(steps):
         state = _runge_kutta_step(rule, state, excess, i * h, h)
@@ -181,7 +181,8 @@ def _runge_kutta_step(
         well = float(rule.drift_at_rest(rho))
         if rule.filter is None:
             return up * (1.0 - rho) - down * rho + well, 0.0
-        return up * (1.0 - rho) - m * rho + well, (down - m) / rule.filter.tau
+        on, off = (float(rate) for rate in rule.filter.at(calcium))
+        return up * (1.0 - rho) - rule.filter.gain * m * rho + well, on * (1.0 - m) - off * m
 
     rho, m = state
     k1 = slope(t, rho, m)

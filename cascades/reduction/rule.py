@@ -102,12 +102,32 @@ class WellTable:
 
 @dataclass(frozen=True)
 class PhosphataseFilter:
-    """Depression acts through a phosphatase that follows its calcium-driven rate with time `tau` [s]."""
+    """Depression through a phosphatase m that follows calcium slowly:
 
-    tau: float
+        m' = on(c) (1 - m) - off(c) m,    depression rate = gain m
+
+    with rates [1/s] at increasing `calcium` [uM], linear between rows and constant beyond them.
+    """
+
+    gain: float
+    calcium: tuple[float, ...]
+    on: tuple[float, ...]
+    off: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _check("phosphatase filter", self, positive=("tau",))
+        _check("phosphatase filter", self, not_negative=("gain",))
+        _check_table("phosphatase filter", self.calcium, self.on, self.off)
+        if min(*self.on, *self.off) < 0.0:
+            raise RuleError("phosphatase filter", "a rate is negative")
+
+    def at(self, calcium: Any) -> tuple[Any, Any]:
+        """The rates on and off [1/s] at `calcium` [uM]."""
+        return np.interp(calcium, self.calcium, self.on), np.interp(calcium, self.calcium, self.off)
+
+    def resting(self, calcium: float) -> float:
+        """The phosphatase [0 to 1] in equilibrium with `calcium` [uM]."""
+        on, off = self.at(calcium)
+        return float(on / (on + off)) if on + off > 0.0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +151,7 @@ class CalciumRule:
     calcium : CalciumTrace
     rates : RateTable, if the rates are graded; the thresholds then only summarise them
     well_table : WellTable, if `well` is "table"
-    filter : PhosphataseFilter, if depression follows calcium slowly
+    filter : PhosphataseFilter, if depression acts through one; it then replaces the depression rate
     provenance : mapping of text to text, numbers, lists and mappings of these
         Model, content hash, protocols, errors, versions.
 

@@ -21,6 +21,7 @@ GRADED = 5e-6  # Runge-Kutta across the kinks of a table
 TRACE = CalciumTrace(rest=0.1, pre=0.8, post=1.1, tau=0.05, delay=0.01)
 STEPS = CalciumRule(0.4, 0.9, 0.8, 2.5, 3.0, rho_star=0.35, calcium=TRACE)
 TABLE = RateTable((0.1, 0.3, 0.6, 1.0, 2.0), (0.0, 0.0, 0.2, 2.0, 3.0), (0.0, 0.3, 0.8, 0.8, 0.1))
+FILTER = PhosphataseFilter(1.7, (0.1, 0.5, 1.0), (0.1, 2.0, 2.0), (0.9, 0.9, 3.0))
 WELL = WellTable((0.0, 0.2, 0.6, 1.0), (0.0, -0.05, 0.08, 0.0))
 RULES = {
     "steps, cubic": STEPS,
@@ -28,7 +29,7 @@ RULES = {
     "steps, table": dataclasses.replace(STEPS, well="table", well_table=WELL),
     "graded, cubic": dataclasses.replace(STEPS, rates=TABLE),
     "graded, table, filter": dataclasses.replace(
-        STEPS, rates=TABLE, well="table", well_table=WELL, filter=PhosphataseFilter(0.7)
+        STEPS, rates=TABLE, well="table", well_table=WELL, filter=FILTER
     ),
     "published": published_rule("cortical slice"),
 }
@@ -41,13 +42,14 @@ def integrated(rule: CalciumRule, rho: float) -> np.ndarray:
     """scipy's answer, restarted at each spike and in steps so short that no threshold is missed."""
     trace = rule.calcium
     stops = np.unique(np.concatenate([[0.0], PRE + trace.delay, POST, TIMES]))
-    state, found = np.array([rho, float(rule.rates_at(trace.rest)[1])]), {}
+    state, found = np.array([rho, rule.filter.resting(trace.rest) if rule.filter else 0.0]), {}
 
     def slope(t: float, y: np.ndarray, excess: float, start: float) -> list[float]:
-        up, down = rule.rates_at(trace.rest + excess * math.exp(-(t - start) / trace.tau))
-        through = y[1] if rule.filter else down
-        change = (down - y[1]) / rule.filter.tau if rule.filter else 0.0
-        return [up * (1 - y[0]) - through * y[0] + float(rule.drift_at_rest(y[0])), change]
+        calcium = trace.rest + excess * math.exp(-(t - start) / trace.tau)
+        up, down = rule.rates_at(calcium)
+        on, off = rule.filter.at(calcium) if rule.filter else (0.0, 0.0)
+        down = rule.filter.gain * y[1] if rule.filter else down
+        return [up * (1 - y[0]) - down * y[0] + float(rule.drift_at_rest(y[0])), on * (1 - y[1]) - off * y[1]]
 
     excess = 0.0
     for start, end in zip(stops, [*stops[1:], stops[-1]], strict=True):
@@ -57,7 +59,7 @@ def integrated(rule: CalciumRule, rho: float) -> np.ndarray:
         found[start] = state[0]
         crossings = [
             start + trace.tau * math.log(excess / (theta - trace.rest))
-            for theta in (rule.theta_d, rule.theta_p, *(TABLE.calcium[1:]))
+            for theta in (rule.theta_d, rule.theta_p, *(TABLE.calcium[1:]), 0.5)
             if excess > theta - trace.rest
         ]
         edges = np.unique([start, *[c for c in crossings if c < end], end])
