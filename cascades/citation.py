@@ -40,8 +40,8 @@ RULE = Reference(
     "10.1073/pnas.1109359109",
 )
 _SCIPY = Reference(
-    "Virtanen P, Gommers R, Oliphant TE, et al (2020) SciPy 1.0: fundamental algorithms for scientific computing "
-    "in Python. Nat Methods 17:261-272",
+    "Virtanen P, Gommers R, Oliphant TE, et al (2020) SciPy 1.0: fundamental algorithms for scientific "
+    "computing in Python. Nat Methods 17:261-272",
     "10.1038/s41592-019-0686-2",
 )
 SOLVERS: dict[str, tuple[Reference, ...]] = {
@@ -57,8 +57,8 @@ SOLVERS: dict[str, tuple[Reference, ...]] = {
     "radau": (_SCIPY,),
     "cvode": (
         Reference(
-            "Somogyi ET, Bouteiller JM, Glazier JA, et al (2015) libRoadRunner: a high performance SBML simulation "
-            "and analysis library. Bioinformatics 31:3315-3321",
+            "Somogyi ET, Bouteiller JM, Glazier JA, et al (2015) libRoadRunner: a high performance SBML "
+            "simulation and analysis library. Bioinformatics 31:3315-3321",
             "10.1093/bioinformatics/btv363",
         ),
         Reference(
