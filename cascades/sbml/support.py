@@ -6,14 +6,25 @@ from typing import Any
 
 from cascades.sbml.reading import Reading
 
-_WITHOUT_EFFECT = ("l3v2extendedmath",)  # Level 3 Version 2 mathematics, which is read in any version
+# Packages that change what a model means; drawings, groups and notes do not.
+PACKAGES = {
+    "comp": "a model made of submodels; flatten it first",
+    "qual": "a logical model, which has no rates",
+    "fbc": "a flux-balance model, which has no rates",
+    "multi": "species with features",
+    "distrib": "random values",
+    "arrays": "arrays of elements",
+    "spatial": "space",
+    "dyn": "agents",
+}
 
 
 def refuse_packages(document: Any, reading: Reading) -> None:
-    """SBML packages that change the mathematics of the model."""
     for i in range(document.getNumPlugins()):
         package = document.getPlugin(i).getPackageName()
-        if document.getPackageRequired(package) and package not in _WITHOUT_EFFECT:
-            reading.refuse(f"package {package}", "changes the meaning of the model and is not supported")
+        if package in PACKAGES and (package == "fbc" or document.getPackageRequired(package)):
+            reading.refuse(f"package {package}", PACKAGES[package])
     for i in range(document.getNumUnknownPackages()):
-        reading.refuse(f"package {document.getUnknownPackagePrefix(i)}", "is not known")
+        package = document.getUnknownPackagePrefix(i)
+        if package in PACKAGES and document.getPackageRequired(package):
+            reading.refuse(f"package {package}", PACKAGES[package])
