@@ -34,7 +34,7 @@ Values = Mapping[str, Any]
 
 def compile_model(model: Model) -> CompiledModel:
     """The model as compiled functions; the same model (by content) gives the same object."""
-    from cascades.compiler.equations import build_equations
+    from cascades.compiler.build_equations import build_equations
 
     key = model.content_hash
     with _lock:
