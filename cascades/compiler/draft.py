@@ -54,13 +54,15 @@ def draft(model: Model) -> Draft:
 
     for name, value in _simple_quantities(model):
         _place(result, name, assigned, rated, touched)
-        result.starts[name] = initial.get(name, UNDEFINED if value is None else number(value))
+        if name not in assigned:
+            result.starts[name] = initial.get(name, UNDEFINED if value is None else number(value))
     for reaction in model.reactions:
         result.definitions[reaction.id] = UNDEFINED if reaction.rate is None else reaction.rate
     turnover = _turnover(model)
     for species in model.species:
         _place_species(result, species, assigned, rated, touched, changed, turnover)
-        result.starts[species.id] = initial.get(species.id, _start(model, species))
+        if species.id not in assigned:
+            result.starts[species.id] = initial.get(species.id, _start(model, species))
     return result
 
 
