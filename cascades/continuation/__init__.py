@@ -1,0 +1,25 @@
+"""Equilibria, branches, their folds and Hopf points, and curves of these in two parameters."""
+
+from __future__ import annotations
+
+from cascades.continuation.branch import Branch, SpecialPoint
+from cascades.continuation.compiled import as_problem
+from cascades.continuation.equilibria import equilibria
+from cascades.continuation.one_parameter import continuation
+from cascades.continuation.problem import Problem
+from cascades.continuation.settings import ContinuationSettings
+from cascades.continuation.symbolic import SymbolicProblem
+from cascades.continuation.two_parameter import fold_curve, hopf_curve
+
+__all__ = [
+    "Branch",
+    "ContinuationSettings",
+    "Problem",
+    "SpecialPoint",
+    "SymbolicProblem",
+    "as_problem",
+    "continuation",
+    "equilibria",
+    "fold_curve",
+    "hopf_curve",
+]

@@ -1,0 +1,190 @@
+"""Pseudo-arclength: follow a curve F(u) = 0 with one unknown more than equations.
+
+Keller (1977) Applications of Bifurcation Theory, 359-384; step control and the Moore-Penrose
+corrector after Dhooge, Govaerts & Kuznetsov (2003) ACM TOMS 29:141-164.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.lapack import dgetrf, dgetrs
+
+from cascades.continuation.settings import ContinuationSettings
+
+MOST_ITERATIONS = 8
+EASY, HARD = 3, 5  # Newton iterations up to which the step grows, and from which it shrinks
+GROW, SHRINK = 1.5, 0.6
+
+
+class Curve(abc.ABC):
+    """F(u) = 0 with u of size N + 1 in scaled units, so that the plain norm makes sense."""
+
+    @abc.abstractmethod
+    def residual(self, u: np.ndarray) -> np.ndarray:
+        """F, shape (N,)."""
+
+    @abc.abstractmethod
+    def jacobian(self, u: np.ndarray) -> np.ndarray:
+        """dF/du, shape (N, N + 1)."""
+
+    @abc.abstractmethod
+    def in_range(self, u: np.ndarray) -> str:
+        """Empty, or why the curve ends here."""
+
+    def solve(self, jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
+        """The solution of [jacobian; row] d = right and the sign of the determinant (0: singular)."""
+        return bordered_solve(jacobian, row, right)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A point of a curve, its unit tangent, the Jacobian there, and the sign of the determinant of
+    the Jacobian bordered by the tangent, which changes where two branches cross."""
+
+    u: np.ndarray
+    tangent: np.ndarray
+    jacobian: np.ndarray
+    orientation: float
+
+
+def bordered_solve(jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
+    """The solution d of [jacobian; row] d = right, and the sign of that matrix' determinant."""
+    size = row.size
+    matrix = np.empty((size, size), order="F")
+    matrix[:-1] = jacobian
+    matrix[-1] = row
+    lu, pivots, info = dgetrf(matrix, overwrite_a=1)
+    if info != 0:
+        return np.full(size, np.nan), 0.0
+    diagonal = lu.diagonal()
+    swaps = np.count_nonzero(pivots != np.arange(size)) + np.count_nonzero(diagonal < 0.0)
+    solution, _ = dgetrs(lu, pivots, right)
+    return solution, -1.0 if swaps % 2 else 1.0
+
+
+def tangent_at(curve: Curve, jacobian: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, float]:
+    """The unit tangent that points along `guide`, and the sign of the bordered determinant."""
+    right = np.zeros(guide.size)
+    right[-1] = 1.0
+    t, sign = curve.solve(jacobian, guide, right)
+    length = float(np.linalg.norm(t))
+    return (t / length, sign) if length > 0.0 else (t, sign)
+
+
+def any_tangent(jacobian: np.ndarray) -> np.ndarray:
+    """A unit vector of the null space, of either sign, found without a guide."""
+    return np.linalg.svd(jacobian)[2][-1]
+
+
+def correct(
+    curve: Curve, guess: np.ndarray, row: np.ndarray, tolerance: float, level: float | None = None
+) -> tuple[np.ndarray, np.ndarray, int] | None:
+    """Newton for F(u) = 0 within the hyperplane through `guess` (or at row . u = level).
+
+    Returns
+    -------
+    u, jacobian, iterations
+        or None if Newton does not converge.
+    """
+    u = guess.copy()
+    right = np.empty(u.size)
+    level = float(row @ guess) if level is None else level
+    previous = np.inf
+    for iteration in range(1, MOST_ITERATIONS + 1):
+        jacobian = curve.jacobian(u)
+        right[:-1] = curve.residual(u)
+        right[-1] = row @ u - level
+        step, sign = curve.solve(jacobian, row, right)
+        length = float(np.linalg.norm(step))
+        if sign == 0.0 or not np.isfinite(length) or (iteration > 2 and length > 2.0 * previous):
+            return None
+        u = u - step
+        # Convergence is quadratic: a step below the root of the tolerance leaves an error below it.
+        if length < tolerance or (length < 1e-2 * np.sqrt(tolerance) and length < 0.1 * previous):
+            return u, jacobian, iteration
+        previous = length
+    return None
+
+
+def point_at(curve: Curve, u: np.ndarray, guide: np.ndarray) -> CurvePoint:
+    """A converged `u` with its tangent."""
+    jacobian = curve.jacobian(u)
+    tangent, sign = tangent_at(curve, jacobian, guide)
+    return CurvePoint(u, tangent, jacobian, sign)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Two consecutive points; `reason` is set when the curve ends at the second."""
+
+    before: CurvePoint
+    after: CurvePoint
+    reason: str = ""
+    closed: bool = False
+
+
+def follow(curve: Curve, start: CurvePoint, settings: ContinuationSettings) -> Iterator[Step]:
+    """Step along the curve in the direction of the start's tangent until it ends or closes.
+
+    The last step carries the reason.  A curve that closes ends at the point before the start.
+    """
+    here = start
+    h = settings.first_step
+    travelled = 0.0
+    for _ in range(settings.most_points):
+        found = _advance(curve, here, h, settings)
+        if found is None:
+            if here is start and h <= settings.smallest_step * 2.0:
+                return
+            yield Step(here, here, f"Newton fails even at a step of {settings.smallest_step:g}")
+            return
+        there, h_used, h = found
+        travelled += float(np.linalg.norm(there.u - here.u))
+        if _closes(start, here, there, travelled, h_used):
+            yield Step(here, there, "the branch is closed", closed=True)
+            return
+        reason = curve.in_range(there.u)
+        yield Step(here, there, reason)
+        if reason:
+            return
+        here = there
+    yield Step(here, here, f"{settings.most_points} points were computed")
+
+
+def _advance(
+    curve: Curve, here: CurvePoint, h: float, settings: ContinuationSettings
+) -> tuple[CurvePoint, float, float] | None:
+    """The next point, the step it took and the step to try next."""
+    while h >= settings.smallest_step:
+        with np.errstate(all="ignore"):
+            found = correct(curve, here.u + h * here.tangent, here.tangent, settings.tolerance)
+        if found is not None:
+            u, _, iterations = found
+            there = point_at(curve, u, here.tangent)
+            turn = float(there.tangent @ here.tangent)
+            if np.isfinite(turn) and turn > settings.sharpest_turn and there.orientation != 0.0:
+                used = h
+                if iterations <= EASY and turn > 1.0 - 0.5 * (1.0 - settings.sharpest_turn):
+                    h = min(h * GROW, settings.largest_step)
+                elif iterations >= HARD:
+                    h *= SHRINK
+                return there, used, h
+        h *= 0.5
+    return None
+
+
+def _closes(start: CurvePoint, here: CurvePoint, there: CurvePoint, travelled: float, h: float) -> bool:
+    """Whether the curve crossed the hyperplane of its start, near it and in the same direction."""
+    if travelled < 4.0 * h:
+        return False
+    crossed = start.tangent @ (here.u - start.u) < 0.0 <= start.tangent @ (there.u - start.u)
+    if not crossed:
+        return False
+    along = start.tangent @ (there.u - here.u)
+    where = here.u + (there.u - here.u) * (start.tangent @ (start.u - here.u)) / along
+    near = np.linalg.norm(where - start.u) < 0.5 * h + 1e-6
+    return bool(near and there.tangent @ start.tangent > 0.5)

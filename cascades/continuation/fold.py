@@ -1,0 +1,75 @@
+"""Folds (saddle-node points) by a minimally augmented system.
+
+The Jacobian J is singular where g vanishes in  [J b; c' 0] [v; g] = [0; 1].  With w from the
+transposed system dg = -w' dJ v, so Newton and two-parameter continuation are exact (Govaerts 2000,
+Numerical Methods for Bifurcations of Dynamical Equilibria, chapter 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cascades.continuation.arclength import Curve
+from cascades.continuation.scaled import Scaled, outside
+
+
+@dataclass(frozen=True, eq=False)
+class FoldSystem(Curve):
+    """f = 0 and g = 0 over u = (z, thetas).  One axis: a square system.  Two: a curve."""
+
+    scaled: Scaled
+    b: np.ndarray
+    c: np.ndarray
+
+    def vectors(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """v and w with c.v = b.w = 1, and g."""
+        n = self.scaled.n
+        matrix = np.zeros((n + 1, n + 1))
+        matrix[:n, :n] = self.scaled.state_jacobian(u)
+        matrix[:n, n] = self.b
+        matrix[n, :n] = self.c
+        last = np.zeros(n + 1)
+        last[n] = 1.0
+        right = np.linalg.solve(matrix, last)
+        left = np.linalg.solve(matrix.T, last)
+        return right[:n], left[:n], float(right[n])
+
+    def residual(self, u: np.ndarray) -> np.ndarray:
+        return np.append(self.scaled.rates(u), self.vectors(u)[2])
+
+    def jacobian(self, u: np.ndarray) -> np.ndarray:
+        v, w, _ = self.vectors(u)
+        return np.vstack([self.scaled.jacobian(u), -self.scaled.contraction(u, w, v)])
+
+    def residual_and_jacobian(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        v, w, g = self.vectors(u)
+        residual = np.append(self.scaled.rates(u), g)
+        return residual, np.vstack([self.scaled.jacobian(u), -self.scaled.contraction(u, w, v)])
+
+    def in_range(self, u: np.ndarray) -> str:
+        return outside(self.scaled, u)
+
+    def refreshed(self, u: np.ndarray) -> FoldSystem:
+        """The same with borders that fit `u`; their signs continue."""
+        v, w, _ = self.vectors(u)
+        return replace(self, b=w / np.linalg.norm(w), c=v / np.linalg.norm(v))
+
+
+def fold_system(scaled: Scaled, u: np.ndarray) -> FoldSystem:
+    """Borders from the singular vectors at `u`."""
+    left, _, right = np.linalg.svd(scaled.state_jacobian(u))
+    return FoldSystem(scaled, left[:, -1], right[-1])
+
+
+def fold_coefficient(scaled: Scaled, u: np.ndarray) -> float:
+    """a = w.D2f[v, v] / 2 with v.v = w.v = 1 (Kuznetsov 2004, Elements of Applied Bifurcation
+    Theory, eq. 8.3): x' = s + a x**2 on the centre manifold.  The sign is that of v, whose largest
+    entry is taken positive."""
+    scaled, u = scaled.natural(u)
+    left, _, right = np.linalg.svd(scaled.state_jacobian(u))
+    v, w = right[-1], left[:, -1]
+    v = v * np.sign(v[np.argmax(np.abs(v))])
+    w = w / (w @ v)
+    return float(0.5 * w @ scaled.second(u, v, v))
