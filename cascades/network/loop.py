@@ -1,0 +1,339 @@
+"""The compiled loop: neurons, spikes and synapses tick by tick.
+
+A thread owns a part of every population: it integrates these neurons and changes only the synapses onto them.
+Threads meet after a window no longer than the shortest delay, so that what one sends the others need in the next
+window at the earliest.  Which thread does what does not change a number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange, types
+from numba.extending import overload
+
+from cascades.network.arrays import ADAPTIVE
+from cascades.network.cells import tick
+from cascades.network.passes import (
+    column_ahead,
+    column_jumps,
+    part_of_kernel,
+    row_holds,
+    row_jumps,
+    row_transmits,
+)
+from cascades.network.vectors import prefetch
+
+inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False)
+entry: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
+entry_in_threads: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, parallel=True)
+
+
+# ---------------------------------------------------------------------------------- one row, one column
+def transmit_row(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
+    """A spike arrives: onto[target] += weight * transmitted efficacy."""
+    raise TypeError("called from Python")
+
+
+@overload(transmit_row, jit_options={"error_model": "numpy", "boundscheck": False, "nogil": True})
+def _transmit_row(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
+    fields = dict(zip(p.fields, p.types))
+    if fields["expressed"] is not types.none and fields["scale"] is not types.none:
+
+        def expressed_and_scaled(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
+            target = p.records.view(np.int32)
+            for j in range(first, last):
+                neuron = target[4 * j + 3]
+                onto[neuron] += weight * p.expressed[j] * p.scale[neuron]
+
+        return expressed_and_scaled
+    if fields["expressed"] is not types.none:
+
+        def expressed(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
+            target = p.records.view(np.int32)
+            for j in range(first, last):
+                onto[target[4 * j + 3]] += weight * p.expressed[j]
+
+        return expressed
+
+    def efficacy(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
+        row_transmits(rule, p.records, first, last, now, weight, p.scale, onto)
+
+    return efficacy
+
+
+@inner
+def bounded(rho):  # type: ignore[no-untyped-def]
+    return min(max(rho, np.float32(0.0)), np.float32(1.0))
+
+
+def timing_row(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+    """Spike timing at a presynaptic arrival; the synapses stand at the present tick."""
+    raise TypeError("called from Python")
+
+
+def timing_column(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+    """Spike timing at a postsynaptic spike."""
+    raise TypeError("called from Python")
+
+
+def fade(timing, cells, thread, first, last, groups):  # type: ignore[no-untyped-def]
+    """Decay of the traces within one tick."""
+    raise TypeError("called from Python")
+
+
+@overload(timing_row)
+def _timing_row(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, p, cells, thread, neuron, first, last: None
+
+    def row(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+        target = p.records.view(np.int32)
+        size = timing.ltd + timing.ltd_triplet * cells.r2[thread, neuron]
+        for j in range(first, last):
+            rho = p.records[4 * j + 1]
+            change = size * cells.o1[target[4 * j + 3]]
+            p.records[4 * j + 1] = bounded(rho - (change * rho if timing.soft else change))
+
+    return row
+
+
+@overload(timing_column)
+def _timing_column(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, p, cells, thread, neuron, first, last: None
+
+    def column(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
+        size = timing.ltp + timing.ltp_triplet * cells.o2[neuron]
+        for q in range(first, last):
+            j = np.int64(p.column[q])
+            rho = p.records[4 * j + 1]
+            change = size * cells.r1[thread, p.origin[q]]
+            p.records[4 * j + 1] = bounded(rho + (change * (np.float32(1.0) - rho) if timing.soft else change))
+
+    return column
+
+
+@overload(fade)
+def _fade(timing, cells, thread, first, last, groups):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, cells, thread, first, last, groups: None
+
+    def traces(timing, cells, thread, first, last, groups):  # type: ignore[no-untyped-def]
+        for i in range(cells.r1.shape[1]):
+            cells.r1[thread, i] *= timing.decay_r1
+            cells.r2[thread, i] *= timing.decay_r2
+        for g in range(groups):
+            for i in range(first[g], last[g]):
+                cells.o1[i] *= timing.decay_o1
+                cells.o2[i] *= timing.decay_o2
+
+    return traces
+
+
+def jump_traces_pre(timing, cells, thread, neuron):  # type: ignore[no-untyped-def]
+    raise TypeError("called from Python")
+
+
+def jump_traces_post(timing, cells, neuron):  # type: ignore[no-untyped-def]
+    raise TypeError("called from Python")
+
+
+def hold_row(timing, rule, p, first, last, now):  # type: ignore[no-untyped-def]
+    """Bring a row to the present tick, where spike timing is about to change it."""
+    raise TypeError("called from Python")
+
+
+@overload(jump_traces_pre)
+def _jump_traces_pre(timing, cells, thread, neuron):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, cells, thread, neuron: None
+
+    def jump(timing, cells, thread, neuron):  # type: ignore[no-untyped-def]
+        cells.r1[thread, neuron] += np.float32(1.0)
+        cells.r2[thread, neuron] += np.float32(1.0)
+
+    return jump
+
+
+@overload(jump_traces_post)
+def _jump_traces_post(timing, cells, neuron):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, cells, neuron: None
+
+    def jump(timing, cells, neuron):  # type: ignore[no-untyped-def]
+        cells.o1[neuron] += np.float32(1.0)
+        cells.o2[neuron] += np.float32(1.0)
+
+    return jump
+
+
+@overload(hold_row)
+def _hold_row(timing, rule, p, first, last, now):  # type: ignore[no-untyped-def]
+    if timing is types.none:
+        return lambda timing, rule, p, first, last, now: None
+    return lambda timing, rule, p, first, last, now: row_holds(rule, p.records, first, last, now)
+
+
+# ---------------------------------------------------------------------------------- one thread, some ticks
+@part_of_kernel
+def receptor(cells, which):  # type: ignore[no-untyped-def]
+    return cells.exc if which == 0 else cells.inh
+
+
+@inner
+def learn_from_arrivals(rule, p, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
+    """Calcium jumps of the presynaptic spikes in one slot of the log."""
+    for other in range(threads):
+        end = log.ends[other, slot, p.source + 1]
+        for q in range(log.ends[other, slot, p.source], end):
+            row = log.neurons[other, slot, q] - p.source_first
+            if q + 1 < end:
+                following = log.neurons[other, slot, q + 1] - p.source_first
+                prefetch(p.records, np.uint64(4) * np.uint64(p.split[thread, following]))
+            row_jumps(rule, p.records, p.split[thread, row], p.split[thread + 1, row], now)
+
+
+@inner
+def learn_from_spikes(rule, timing, p, cells, log, thread, slot, now):  # type: ignore[no-untyped-def]
+    """Calcium jumps of this thread's own spikes, in the columns of their synapses."""
+    end = log.ends[thread, slot, p.target + 1]
+    for q in range(log.ends[thread, slot, p.target], end):
+        neuron = log.neurons[thread, slot, q]
+        i = neuron - p.target_first
+        if q + 1 < end:
+            following = log.neurons[thread, slot, q + 1] - p.target_first
+            column_ahead(p.records, p.column, p.columns[following], p.columns[following + 1])
+        column_jumps(rule, p.records, p.column, p.columns[i], p.columns[i + 1], now)
+        timing_column(timing, p, cells, thread, neuron, p.columns[i], p.columns[i + 1])
+
+
+@inner
+def deliver_plastic(rule, timing, p, cells, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
+    """Spikes arrive.  Threads come in the order of their neurons, so that sums do not depend on their number."""
+    onto = receptor(cells, p.onto)
+    for other in range(threads):
+        for q in range(log.ends[other, slot, p.source], log.ends[other, slot, p.source + 1]):
+            neuron = log.neurons[other, slot, q]
+            row = neuron - p.source_first
+            first, last = p.split[thread, row], p.split[thread + 1, row]
+            weight = p.weight * log.gains[other, slot, q] if p.has_release else p.weight
+            hold_row(timing, rule, p, first, last, now)
+            transmit_row(rule, p, first, last, now, weight, onto)
+            timing_row(timing, p, cells, thread, neuron, first, last)
+
+
+@inner
+def raise_traces(timing, p, cells, log, thread, threads, slot):  # type: ignore[no-untyped-def]
+    """Presynaptic traces jump once all synapses have seen them as they were."""
+    for other in range(threads):
+        for q in range(log.ends[other, slot, p.source], log.ends[other, slot, p.source + 1]):
+            jump_traces_pre(timing, cells, thread, log.neurons[other, slot, q])
+
+
+@inner
+def deliver_static(s, onto, log, thread, threads, slot):  # type: ignore[no-untyped-def]
+    for other in range(threads):
+        for q in range(log.ends[other, slot, s.source], log.ends[other, slot, s.source + 1]):
+            row = log.neurons[other, slot, q] - s.source_first
+            weight = s.weight * log.gains[other, slot, q] if s.has_release else s.weight
+            for j in range(s.split[thread, row], s.split[thread + 1, row]):
+                onto[s.target[j]] += weight
+
+
+@inner
+def spread_nmda(cells, ratio, before, first, last):  # type: ignore[no-untyped-def]
+    """What arrived at the AMPA receptors since `before` was noted arrives at the NMDA receptors too."""
+    for i in range(first, last):
+        cells.nmda[i] += ratio * (cells.exc[i] - before[i])
+
+
+@inner
+def keep(found, thread, t, neurons, count):  # type: ignore[no-untyped-def]
+    """Note the spikes of this tick for the recording."""
+    at = found.counts[thread]
+    for q in range(count):
+        found.ticks[thread, at + q] = t
+        found.neurons[thread, at + q] = neurons[q]
+    found.counts[thread] = at + count
+
+
+@inner
+def ticks_of_thread(  # type: ignore[no-untyped-def]
+    thread, threads, begin, end, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+):
+    """Ticks begin ... end - 1 of what one thread owns."""
+    length = log.ends.shape[1]
+    for t in range(begin, end):
+        now = np.int32(t - base)
+        slot = t % length
+        neurons, gains = log.neurons[thread, slot], log.gains[thread, slot]
+        count = 0
+        for g in range(len(groups)):
+            count = tick(cells, groups[g], thread, first[thread, g], last[thread, g], t, neurons, gains, count)
+            log.ends[thread, slot, g + 1] = count
+        keep(found, thread, t, neurons, count)
+        fade(timing, cells, thread, first[thread], last[thread], len(groups))
+        for k in range(len(plastic)):
+            p = plastic[k]
+            if p.source >= 0:
+                late = max(p.calcium_delay, 1)
+                seen = np.int32(now - late + p.calcium_delay)
+                learn_from_arrivals(rule, p, log, thread, threads, (t - late) % length, seen)
+                learn_from_spikes(rule, timing, p, cells, log, thread, slot, now)
+        for q in range(count):
+            jump_traces_post(timing, cells, neurons[q])
+        for g in range(len(groups)):
+            if groups[g].kind == ADAPTIVE:
+                noted[first[thread, g] : last[thread, g]] = cells.exc[first[thread, g] : last[thread, g]]
+        for k in range(len(plastic)):
+            p = plastic[k]
+            if p.source >= 0:
+                deliver_plastic(rule, timing, p, cells, log, thread, threads, (t - p.delay) % length, now)
+        for k in range(len(plastic)):
+            p = plastic[k]
+            if p.source >= 0:
+                raise_traces(timing, p, cells, log, thread, threads, (t - p.delay) % length)
+        for k in range(len(static)):
+            s = static[k]
+            if s.source >= 0:
+                deliver_static(s, receptor(cells, s.onto), log, thread, threads, (t - s.delay) % length)
+        for g in range(len(groups)):
+            if groups[g].kind == ADAPTIVE:
+                spread_nmda(cells, groups[g].constants[13], noted, first[thread, g], last[thread, g])
+
+
+@entry
+def advance(  # type: ignore[no-untyped-def]
+    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+):
+    """Ticks begin ... end - 1 on one thread; returns the tick reached, earlier if `found` is nearly full."""
+    t = begin
+    room = found.ticks.shape[1] - window * log.neurons.shape[2]
+    while t < end and found.counts[0] <= room:
+        till = min(t + window, end)
+        ticks_of_thread(
+            0, 1, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+        )
+        t = till
+    return t
+
+
+@entry_in_threads
+def advance_in_threads(  # type: ignore[no-untyped-def]
+    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+):
+    """The same on as many threads as `first` has rows."""
+    t = begin
+    threads = first.shape[0]
+    room = found.ticks.shape[1] - window * log.neurons.shape[2]
+    while t < end and found.counts.max() <= room:
+        till = min(t + window, end)
+        for thread in prange(threads):
+            ticks_of_thread(
+                thread, threads, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last,
+                noted,
+            )  # fmt: skip
+        t = till
+    return t

@@ -1,0 +1,153 @@
+"""Visits of many synapses: the row of a presynaptic neuron, the column of a postsynaptic one, all of them.
+
+A synapse is a record of 16 bytes: u = ln calcium, efficacy, tick of its last visit, target neuron.  Records lie in
+rows by presynaptic neuron; `column` lists the records of each postsynaptic neuron.  A row comes in by four loads
+of 64 bytes; the records of a column are asked for in advance, because they lie far apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from cascades.network.flow import INLINE, raised, visited
+from cascades.network.vectors import (
+    LANES,
+    add_at,
+    choose,
+    floats,
+    from_bits,
+    gather_ints,
+    gather_records,
+    ints,
+    lane_numbers,
+    lesser_int,
+    load_ints,
+    load_records,
+    prefetch,
+    record_numbers,
+    scatter_records,
+    store_records,
+)
+
+AHEAD = 2 * LANES  # records asked for in advance
+
+compiled: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
+part_of_kernel: Any = njit(error_model="numpy", boundscheck=False, forceinline=True, nogil=True)
+
+
+@part_of_kernel
+def row_jumps(rule, records, first, last, now):  # type: ignore[no-untyped-def]
+    """Calcium of the synapses first ... last - 1 jumps as after a presynaptic spike."""
+    j = first
+    while j + LANES <= last:
+        u, rho, seen, target = load_records(records, np.uint64(j))
+        u, rho = visited(rule, u, rho, seen, now, target, record_numbers() + j)
+        store_records(records, np.uint64(j), raised(u, rule.calcium.pre), rho, ints(now), target)
+        j += LANES
+    if j < last:
+        # lanes past the end repeat the last synapse: the same numbers are written again
+        index = lesser_int(lane_numbers() + j, last - 1)
+        u, rho, seen, target = gather_records(records, index)
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        scatter_records(records, index, raised(u, rule.calcium.pre), rho, ints(now), target)
+
+
+@part_of_kernel
+def row_holds(rule, records, first, last, now):  # type: ignore[no-untyped-def]
+    """Bring the synapses first ... last - 1 to tick `now`."""
+    for j in range(first, last, LANES):
+        index = lesser_int(lane_numbers() + j, last - 1)
+        u, rho, seen, target = gather_records(records, index)
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        scatter_records(records, index, u, rho, ints(now), target)
+
+
+@part_of_kernel
+def row_transmits(rule, records, first, last, now, weight, scale, onto):  # type: ignore[no-untyped-def]
+    """onto[target] += weight * efficacy at tick `now`, times scale[target] if there is one.
+
+    What is stored does not change: the efficacy goes on from the last jump of calcium.
+    """
+    j = first
+    while j + LANES <= last:
+        u, rho, seen, target = load_records(records, np.uint64(j))
+        u, rho = visited(rule, u, rho, seen, now, target, record_numbers() + j)
+        add_at(onto, target, scaled(scale, rho * weight, target))
+        j += LANES
+    if j < last:
+        index = lesser_int(lane_numbers() + j, last - 1)
+        u, rho, seen, target = gather_records(records, index)
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        given = scaled(scale, rho * weight, target)
+        add_at(onto, target, choose(lane_numbers() + j < last, given, floats(0.0)))
+
+
+def scaled(scale, strength, target):  # type: ignore[no-untyped-def]
+    """strength * scale[target], or the strength alone."""
+    raise TypeError("called from Python")
+
+
+@overload(scaled, jit_options=INLINE)
+def _scaled(scale, strength, target):  # type: ignore[no-untyped-def]
+    if scale is types.none:
+        return lambda scale, strength, target: strength
+    return lambda scale, strength, target: strength * from_bits(gather_ints(scale.view(np.int32), target))
+
+
+@part_of_kernel
+def column_ahead(records, column, first, last):  # type: ignore[no-untyped-def]
+    """Ask for the first records of a column that is visited soon."""
+    for j in range(first, min(first + AHEAD, last)):
+        prefetch(records, np.uint64(4) * np.uint64(column[np.uint64(j)]))
+
+
+@part_of_kernel
+def column_jumps(rule, records, column, first, last, now):  # type: ignore[no-untyped-def]
+    """Calcium of the synapses column[first:last] jumps as after a postsynaptic spike."""
+    for j in range(first, last, LANES):
+        for ahead in range(j + AHEAD, min(j + AHEAD + LANES, last)):
+            prefetch(records, np.uint64(4) * np.uint64(column[np.uint64(ahead)]))
+        if j + LANES <= last:
+            index = load_ints(column, np.uint64(j))
+        else:
+            index = gather_ints(column, lesser_int(lane_numbers() + j, last - 1))
+        u, rho, seen, target = gather_records(records, index)
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        scatter_records(records, index, raised(u, rule.calcium.post), rho, ints(now), target)
+
+
+@compiled
+def settle(rule, records, now):  # type: ignore[no-untyped-def]
+    """Bring every synapse to tick `now`."""
+    count = records.size // 4
+    for j in range(0, count, LANES):
+        index = lesser_int(lane_numbers() + j, count - 1)
+        u, rho, seen, target = gather_records(records, index)
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        scatter_records(records, index, u, rho, ints(now), target)
+
+
+@compiled
+def play(rule, records, rows, row_ends, column, columns, ticks, neurons, is_pre):  # type: ignore[no-untyped-def]
+    """Apply jumps in order: neuron `neurons[e]` at tick `ticks[e]`, presynaptic where `is_pre[e]`.
+
+    rows, row_ends : int64, per presynaptic neuron: the part of its row that is played
+    columns : int64, offsets into `column`, per postsynaptic neuron
+    """
+    count = ticks.size
+    for e in range(count):
+        now, neuron = ticks[e], neurons[e]
+        if e + 1 < count:
+            following = neurons[e + 1]
+            if is_pre[e + 1]:
+                prefetch(records, np.uint64(4) * np.uint64(rows[following]))
+            else:
+                column_ahead(records, column, columns[following], columns[following + 1])
+        if is_pre[e]:
+            row_jumps(rule, records, rows[neuron], row_ends[neuron], now)
+        else:
+            column_jumps(rule, records, column, columns[neuron], columns[neuron + 1], now)

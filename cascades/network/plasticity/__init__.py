@@ -1,0 +1,1 @@
+"""Mechanisms of plasticity beside the calcium rule, one file each."""

@@ -1,0 +1,157 @@
+"""A network while it runs: its arrays, its mechanisms' memories, and what was found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cascades.network.build import Built, build, rule_constants
+from cascades.network.loop import advance, advance_in_threads
+from cascades.network.network import Network
+from cascades.network.passes import settle
+from cascades.network.recording import Recording
+from cascades.network.view import View
+
+SAMPLED = 100  # synapses followed one by one, per description
+REBASE = 1 << 30  # ticks after which the records count from a new beginning
+
+
+@dataclass
+class Session:
+    """`tick` is the next one to be run; ticks count from 1."""
+
+    built: Built
+    spike_counts: np.ndarray
+    memories: list[dict[str, np.ndarray]]
+    ticks: list[np.ndarray] = field(default_factory=list)
+    neurons: list[np.ndarray] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    readings: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def new(cls, network: Network, seed: int, threads: int) -> Session:
+        """The network wired and at rest."""
+        built = build(network, seed, threads)
+        session = cls(built, np.zeros(network.size, np.int64), [])
+        view = session.view()
+        session.memories = [m.start(view) for m in network.mechanisms]
+        return session
+
+    @property
+    def tick(self) -> int:
+        return self.built.tick
+
+    def view(self) -> View:
+        return View(self.built, self.spike_counts)
+
+    def next_visit(self) -> int:
+        """The tick after the next one at which a mechanism visits."""
+        nexts = [self._interval(m) * ((self.tick - 1) // self._interval(m) + 1) + 1 for m in self._mechanisms]
+        return min(nexts, default=2**62)
+
+    def advance(self, stop: int) -> None:
+        """Run up to tick `stop` (not included), then let the mechanisms whose turn it is visit."""
+        b = self.built
+        enter = advance if b.threads == 1 else advance_in_threads
+        while b.tick < stop:
+            if b.tick - b.base >= REBASE:
+                self._rebase()
+            b.found.counts[:] = 0
+            b.tick = int(
+                enter(
+                    b.tick, stop, b.window, b.base, b.rule, b.timing, b.groups, b.plastic, b.static, b.cells, b.log,
+                    b.found, b.first, b.last, b.noted,
+                )  # fmt: skip
+            )
+            self._collect()
+        self._visit()
+
+    def _collect(self) -> None:
+        """Take the spikes found, in the order of tick and neuron."""
+        found = self.built.found
+        ticks = np.concatenate([found.ticks[k, : found.counts[k]] for k in range(self.built.threads)])
+        neurons = np.concatenate([found.neurons[k, : found.counts[k]] for k in range(self.built.threads)])
+        order = np.lexsort((neurons, ticks))
+        self.ticks.append(ticks[order])
+        self.neurons.append(neurons[order])
+        self.spike_counts += np.bincount(neurons, minlength=self.spike_counts.size)
+
+    @property
+    def _mechanisms(self) -> Any:
+        return self.built.network.mechanisms
+
+    def _interval(self, mechanism: Any) -> int:
+        return max(round(mechanism.interval / self.built.network.dt), 1)
+
+    def _visit(self) -> None:
+        due = [k for k, m in enumerate(self._mechanisms) if (self.tick - 1) % self._interval(m) == 0]
+        if due:
+            view = self.view()
+            view.settle()
+            for k in due:
+                self._mechanisms[k].apply(view, self.memories[k])
+
+    def _rebase(self) -> None:
+        """Count the ticks of the records from now on: 32 bits hold 59 hours of 0.1 ms."""
+        b = self.built
+        now = b.tick - 1 - b.base
+        for p in b.plastic:
+            if p.source >= 0:
+                settle(b.rule, p.records, np.int32(now))
+                p.records.view(np.int32).reshape(-1, 4)[:, 2] = 0
+        b.base += now
+        zones = b.rule.drift
+        b.rule = rule_constants(b.network, b.seed, b.base)._replace(drift=zones)
+
+    def read(self) -> None:
+        """Note the efficacies as they stand, without changing anything."""
+        b = self.built
+        now = np.int32(b.tick - 1 - b.base)
+        row: dict[str, Any] = {}
+        for synapses, p in zip(b.plastic_of, b.plastic):
+            records = p.records
+            if p.expressed is None:
+                records = records.copy()
+                settle(b.rule, records, now)
+                values = records.reshape(-1, 4)[:, 1]
+            else:
+                values = p.expressed
+            wide = values.astype(np.float64)
+            picked = np.unique(np.linspace(0, values.size - 1, min(SAMPLED, values.size)).astype(np.int64))
+            row[synapses.name] = (
+                wide.mean() if wide.size else np.nan,
+                wide.std() if wide.size else np.nan,
+                values[picked].copy(),
+                values,
+            )
+        for previous in self.readings[-1:]:  # only the last reading keeps every synapse
+            for name, (mean, spread, sample, _) in previous.items():
+                previous[name] = (mean, spread, sample, None)
+        self.times.append((b.tick - 1) * b.network.dt)
+        self.readings.append(row)
+
+    def recording(self, begin: int, complete: bool) -> Recording:
+        """What was found since tick `begin`."""
+        b = self.built
+        dt = b.network.dt
+        if self.times[-1] != (b.tick - 1) * dt:
+            self.read()
+        names = [s.name for s in b.plastic_of]
+        nothing = np.zeros(0, np.int64)
+        return Recording(
+            network=b.network,
+            start=(begin - 1) * dt,
+            duration=(b.tick - begin) * dt,
+            spike_times=np.concatenate([nothing, *self.ticks]) * dt,
+            spike_neurons=np.concatenate([nothing, *self.neurons]),
+            times=np.array(self.times),
+            mean_efficacy={n: np.array([r[n][0] for r in self.readings]) for n in names},
+            spread_of_efficacy={n: np.array([r[n][1] for r in self.readings]) for n in names},
+            sampled_efficacies={n: np.array([r[n][2] for r in self.readings]) for n in names},
+            final_efficacies={n: np.array(self.readings[-1][n][3]) for n in names},
+            memories={type(m).__name__: memory for m, memory in zip(self._mechanisms, self.memories)},
+            seed=b.seed,
+            complete=complete,
+        )

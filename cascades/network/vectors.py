@@ -1,0 +1,428 @@
+"""Sixteen lanes at once: vectors of LLVM as values of numba-compiled code.
+
+`FLOATS`, `INTS` and `MASKS` are numba types whose values are <16 x float>, <16 x i32> and <16 x i1>.  The
+usual operators work on them, a scalar operand is spread over the lanes, and the functions below load, store
+and rearrange them.  LLVM splits the vectors on processors with narrower registers.  A vector lives only inside
+compiled code: it never crosses into Python.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+LANES = 16
+
+_F32, _I32, _I64, _I1, _I8 = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(1), ir.IntType(8)
+_WIDE_F, _WIDE_I, _WIDE_B, _WIDE_L = (ir.VectorType(t, LANES) for t in (_F32, _I32, _I1, _I64))
+_QUAD = ir.VectorType(_F32, 4)
+# Reordering a sum may move its last bit; what is never allowed is to assume that no infinity occurs.
+_FAST = ("nnan", "nsz", "contract", "reassoc", "arcp")
+
+
+class Vector(types.Type):
+    """A numba type whose value is one LLVM vector; `scalar` is the numba type of one lane."""
+
+    def __init__(self, name: str, wide: ir.VectorType, scalar: types.Type):
+        self.wide, self.scalar = wide, scalar
+        super().__init__(name=name)
+
+
+FLOATS = Vector("floats16", _WIDE_F, types.float32)
+INTS = Vector("ints16", _WIDE_I, types.int32)
+MASKS = Vector("masks16", _WIDE_B, types.boolean)
+RECORDS = types.Tuple((FLOATS, FLOATS, INTS, INTS))
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, vector: Vector):
+        super().__init__(manager, vector, vector.wide)
+
+
+def _spread(context: Any, builder: Any, value: Any, given: types.Type, wanted: Vector) -> Any:
+    """`value` as the vector type `wanted`: unchanged if it is one, else the same scalar in every lane."""
+    if given == wanted:
+        return value
+    scalar = context.cast(builder, value, given, wanted.scalar)
+    if wanted is MASKS and scalar.type != _I1:
+        scalar = builder.trunc(scalar, _I1)
+    undefined = ir.Constant(wanted.wide, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(_I32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(_WIDE_I, [0] * LANES))
+
+
+# ---------------------------------------------------------------------------------- operators
+def _operator(
+    symbol: Callable, operands: Sequence[Vector], emit: dict[Vector, Callable], result: Vector | None = None
+) -> None:
+    """Teach `symbol` to work on two vectors of one type, or on a vector and a scalar."""
+
+    def vector_among(a: Any, b: Any) -> Vector | None:
+        for vector in operands:
+            if vector in (a, b) and all(x == vector or isinstance(x, types.Number) for x in (a, b)):
+                return vector
+        return None
+
+    @type_callable(symbol)
+    def type_of(context: Any) -> Callable:
+        def typer(a: Any, b: Any) -> Vector | None:
+            vector = vector_among(a, b)
+            return None if vector is None else (result or vector)
+
+        return typer
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vector = vector_among(*signature.args)
+        a, b = (_spread(context, builder, v, t, vector) for v, t in zip(values, signature.args))
+        return emit[vector](builder, a, b)
+
+    for vector in operands:
+        for pair in ((vector, vector), (vector, types.Number), (types.Number, vector)):
+            lower_builtin(symbol, *pair)(lower)
+
+
+def _arithmetic(symbol: Callable, floats: str, ints: str) -> None:
+    _operator(
+        symbol,
+        (FLOATS, INTS),
+        {
+            FLOATS: lambda b, x, y: getattr(b, floats)(x, y, flags=_FAST),
+            INTS: lambda b, x, y: getattr(b, ints)(x, y),
+        },
+    )
+
+
+def _comparison(symbol: Callable, sign: str) -> None:
+    _operator(
+        symbol,
+        (FLOATS, INTS),
+        {
+            FLOATS: lambda b, x, y: b.fcmp_ordered(sign, x, y),
+            INTS: lambda b, x, y: b.icmp_signed(sign, x, y),
+        },
+        result=MASKS,
+    )
+
+
+_arithmetic(operator.add, "fadd", "add")
+_arithmetic(operator.sub, "fsub", "sub")
+_arithmetic(operator.mul, "fmul", "mul")
+_operator(operator.truediv, (FLOATS,), {FLOATS: lambda b, x, y: b.fdiv(x, y, flags=_FAST)})
+for _symbol, _sign in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">=")):
+    _comparison(_symbol, _sign)
+_operator(operator.lshift, (INTS,), {INTS: lambda b, x, y: b.shl(x, y)})
+_operator(operator.rshift, (INTS,), {INTS: lambda b, x, y: b.ashr(x, y)})
+_operator(operator.xor, (INTS,), {INTS: lambda b, x, y: b.xor(x, y)})
+_operator(operator.and_, (INTS, MASKS), dict.fromkeys((INTS, MASKS), lambda b, x, y: b.and_(x, y)))
+_operator(operator.or_, (INTS, MASKS), dict.fromkeys((INTS, MASKS), lambda b, x, y: b.or_(x, y)))
+
+
+# ---------------------------------------------------------------------------------- functions of vectors
+def _function(result: Vector, arguments: Sequence[Vector], emit: Callable) -> Any:
+    """An intrinsic of vectors of the types `arguments`; scalars are spread over the lanes."""
+
+    def build(given: tuple) -> tuple:
+        def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            wide = [_spread(context, builder, *x) for x in zip(values, signature.args, arguments)]
+            return emit(builder, *wide)
+
+        return result(*given), lower
+
+    if len(arguments) == 1:
+
+        def one(typing, a):  # type: ignore[no-untyped-def]
+            return build((a,))
+
+        return intrinsic(one)
+    if len(arguments) == 2:
+
+        def two(typing, a, b):  # type: ignore[no-untyped-def]
+            return build((a, b))
+
+        return intrinsic(two)
+
+    def three(typing, a, b, c):  # type: ignore[no-untyped-def]
+        return build((a, b, c))
+
+    return intrinsic(three)
+
+
+def _llvm(name: str) -> Callable:
+    """A call of the LLVM intrinsic `name` on vectors of floats."""
+
+    def emit(builder: Any, *values: Any) -> Any:
+        signature = ir.FunctionType(_WIDE_F, [_WIDE_F] * len(values))
+        function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.{name}.v16f32")
+        return builder.call(function, values)
+
+    return emit
+
+
+def _high_product(builder: Any, x: Any, y: Any) -> Any:
+    """Upper halves of the unsigned 64-bit products."""
+    product = builder.mul(builder.zext(x, _WIDE_L), builder.zext(y, _WIDE_L))
+    return builder.trunc(builder.lshr(product, ir.Constant(_WIDE_L, [32] * LANES)), _WIDE_I)
+
+
+floats = _function(FLOATS, [FLOATS], lambda b, x: x)
+ints = _function(INTS, [INTS], lambda b, x: x)
+# fused where the processor can, multiply and add elsewhere
+fused = _function(FLOATS, [FLOATS] * 3, _llvm("fmuladd"))
+square_root = _function(FLOATS, [FLOATS], _llvm("sqrt"))
+nearest = _function(FLOATS, [FLOATS], _llvm("rint"))
+greater = _function(FLOATS, [FLOATS] * 2, lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), x, y))
+lesser = _function(FLOATS, [FLOATS] * 2, lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), x, y))
+choose = _function(FLOATS, [MASKS, FLOATS, FLOATS], lambda b, m, x, y: b.select(m, x, y))
+lesser_int = _function(INTS, [INTS] * 2, lambda b, x, y: b.select(b.icmp_signed("<", x, y), x, y))
+to_ints = _function(INTS, [FLOATS], lambda b, x: b.fptosi(x, _WIDE_I))
+to_floats = _function(FLOATS, [INTS], lambda b, x: b.sitofp(x, _WIDE_F))
+bits_of = _function(INTS, [FLOATS], lambda b, x: b.bitcast(x, _WIDE_I))
+from_bits = _function(FLOATS, [INTS], lambda b, x: b.bitcast(x, _WIDE_F))
+shift_right = _function(INTS, [INTS] * 2, lambda b, x, y: b.lshr(x, y))  # zeros come in
+high_product = _function(INTS, [INTS] * 2, _high_product)
+
+
+def _reduction(result: types.Type, argument: Vector, name: str) -> Any:
+    returned = {types.float32: _F32, types.boolean: _I1}[result]
+
+    def reduce(typing, a):  # type: ignore[no-untyped-def]
+        def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            kind = ir.FunctionType(returned, [argument.wide])
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+        return result(argument), lower
+
+    return intrinsic(reduce)
+
+
+largest = _reduction(types.float32, FLOATS, "llvm.vector.reduce.fmax.v16f32")
+any_lane = _reduction(types.boolean, MASKS, "llvm.vector.reduce.or.v16i1")
+
+
+@intrinsic
+def lane_numbers(typing):  # type: ignore[no-untyped-def]
+    """0, 1, ... 15."""
+    return INTS(), lambda context, builder, signature, values: ir.Constant(_WIDE_I, list(range(LANES)))
+
+
+# ---------------------------------------------------------------------------------- memory
+def _address(context: Any, builder: Any, array: tuple, index: tuple, item: ir.Type) -> Any:
+    """Address of array[index] as a pointer to `item`; both come as (value, numba type)."""
+    start = context.make_array(array[1])(context, builder, array[0]).data
+    offset = context.cast(builder, index[0], index[1], types.intp)
+    return builder.bitcast(builder.gep(start, [offset]), item.as_pointer())
+
+
+def _plain_load(vector: Vector) -> Any:
+    def load(typing, array, index):  # type: ignore[no-untyped-def]
+        def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            pairs = list(zip(values, signature.args))
+            return builder.load(_address(context, builder, *pairs, vector.wide), align=4)
+
+        return vector(array, index), lower
+
+    return intrinsic(load)
+
+
+load_floats = _plain_load(FLOATS)
+load_ints = _plain_load(INTS)
+
+
+@intrinsic
+def store(typing, array, index, vector):  # type: ignore[no-untyped-def]
+    """array[index : index + 16] = vector."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pairs = list(zip(values, signature.args))
+        builder.store(values[2], _address(context, builder, *pairs[:2], values[2].type), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, index, vector), lower
+
+
+@intrinsic
+def prefetch(typing, array, index):  # type: ignore[no-untyped-def]
+    """Ask for the cache line of array[index], to be written soon."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pairs = list(zip(values, signature.args))
+        address = _address(context, builder, *pairs, _I8)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [address, *(ir.Constant(_I32, n) for n in (1, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, index), lower
+
+
+@intrinsic
+def gather_ints(typing, array, index):  # type: ignore[no-untyped-def]
+    """array[index] lane by lane."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, values[0]).data
+        out = ir.Constant(_WIDE_I, ir.Undefined)
+        for lane in range(LANES):
+            number = ir.Constant(_I32, lane)
+            offset = builder.sext(builder.extract_element(values[1], number), _I64)
+            out = builder.insert_element(out, builder.load(builder.gep(start, [offset])), number)
+        return out
+
+    return INTS(array, index), lower
+
+
+@intrinsic
+def add_at(typing, array, index, vector):  # type: ignore[no-untyped-def]
+    """array[index] += vector, lane by lane in order, so that equal indices add up."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, values[0]).data
+        for lane in range(LANES):
+            number = ir.Constant(_I32, lane)
+            offset = builder.sext(builder.extract_element(values[1], number), _I64)
+            place = builder.gep(start, [offset])
+            builder.store(
+                builder.fadd(builder.load(place), builder.extract_element(values[2], number)), place
+            )
+        return context.get_dummy_value()
+
+    return types.void(array, index, vector), lower
+
+
+# ---------------------------------------------------------------------------------- records of four words
+# A record is 16 bytes (two floats, two ints).  Sixteen records come in as four vectors, and a 4 x 4 transpose
+# inside each 128-bit quarter puts the fields into vectors of their own.  The lanes then stand in another order
+# than the records did; the way back restores it, and arithmetic lane by lane never sees it.
+_INTERLEAVE_LOW = [4 * q + k for q in range(4) for k in (0, 16, 1, 17)]
+_INTERLEAVE_HIGH = [4 * q + k for q in range(4) for k in (2, 18, 3, 19)]
+_PAIRS_LOW = [4 * q + k for q in range(4) for k in (0, 1, 16, 17)]
+_PAIRS_HIGH = [4 * q + k for q in range(4) for k in (2, 3, 18, 19)]
+# Record held by lane q after the way in by `gather_records` and `load_records`.
+_RECORD_OF_LANE = [4 * k + q for q in range(4) for k in range(4)]
+
+
+def _shuffle(builder: Any, a: Any, b: Any, order: Sequence[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(order)), list(order)))
+
+
+def _transpose(builder: Any, rows: Sequence[Any]) -> list[Any]:
+    low = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_LOW) for i in (0, 2)]
+    high = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_HIGH) for i in (0, 2)]
+    return [_shuffle(builder, *pair, order) for pair in (low, high) for order in (_PAIRS_LOW, _PAIRS_HIGH)]
+
+
+def _to_fields(context: Any, builder: Any, quarters: Sequence[Any]) -> Any:
+    u, rho, last, target = _transpose(builder, quarters)
+    fields = [u, rho, builder.bitcast(last, _WIDE_I), builder.bitcast(target, _WIDE_I)]
+    return context.make_tuple(builder, RECORDS, fields)
+
+
+def _to_quarters(builder: Any, fields: Sequence[Any]) -> list[Any]:
+    return _transpose(builder, [builder.bitcast(f, _WIDE_F) if f.type != _WIDE_F else f for f in fields])
+
+
+def _quarter_addresses(context: Any, builder: Any, array: tuple, index: tuple) -> list[Any]:
+    first = builder.shl(context.cast(builder, index[0], index[1], types.intp), ir.Constant(_I64, 2))
+    start = _address(context, builder, array, (first, types.intp), _WIDE_F)
+    return [builder.gep(start, [ir.Constant(_I32, q)]) for q in range(4)]
+
+
+def _item_addresses(context: Any, builder: Any, array: tuple, index: Any, shift: int) -> list[Any]:
+    """Addresses of 16 bytes at array + index * 2**shift bytes."""
+    start = builder.bitcast(context.make_array(array[1])(context, builder, array[0]).data, _I8.as_pointer())
+    addresses = []
+    for lane in range(LANES):
+        number = builder.sext(builder.extract_element(index, ir.Constant(_I32, lane)), _I64)
+        place = builder.gep(start, [builder.shl(number, ir.Constant(_I64, shift))])
+        addresses.append(builder.bitcast(place, _QUAD.as_pointer()))
+    return addresses
+
+
+def _gather_quarters(builder: Any, addresses: Sequence[Any]) -> list[Any]:
+    """Item l of sixteen goes to quarter l // 4 of vector l % 4, so that a transpose keeps the lane order."""
+    items = [builder.load(a, align=4) for a in addresses]
+    quarters = []
+    for q in range(4):
+        halves = [_shuffle(builder, items[q + 8 * h], items[q + 8 * h + 4], range(8)) for h in (0, 1)]
+        quarters.append(_shuffle(builder, *halves, range(16)))
+    return quarters
+
+
+@intrinsic
+def load_records(typing, array, index):  # type: ignore[no-untyped-def]
+    """Records index, index + 1, ... as (u, rho, last, target); lanes in the order of `record_numbers`."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses = _quarter_addresses(context, builder, *zip(values, signature.args))
+        return _to_fields(context, builder, [builder.load(a, align=4) for a in addresses])
+
+    return RECORDS(array, index), lower
+
+
+@intrinsic
+def store_records(typing, array, index, u, rho, last, target):  # type: ignore[no-untyped-def]
+    """The way back of `load_records`."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pairs = list(zip(values, signature.args))
+        addresses = _quarter_addresses(context, builder, *pairs[:2])
+        for address, quarter in zip(addresses, _to_quarters(builder, values[2:])):
+            builder.store(quarter, address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, index, u, rho, last, target), lower
+
+
+@intrinsic
+def record_numbers(typing):  # type: ignore[no-untyped-def]
+    """The record, 0 to 15, that each lane holds after `load_records`."""
+    return INTS(), lambda context, builder, signature, values: ir.Constant(_WIDE_I, _RECORD_OF_LANE)
+
+
+@intrinsic
+def gather_records(typing, array, index):  # type: ignore[no-untyped-def]
+    """The records array[index] as (u, rho, last, target), lane by lane."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = (values[0], signature.args[0])
+        addresses = _item_addresses(context, builder, array, values[1], 4)
+        return _to_fields(context, builder, _gather_quarters(builder, addresses))
+
+    return RECORDS(array, index), lower
+
+
+@intrinsic
+def scatter_records(typing, array, index, u, rho, last, target):  # type: ignore[no-untyped-def]
+    """The way back of `gather_records`; of equal indices the last lane counts."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = (values[0], signature.args[0])
+        quarters = _to_quarters(builder, values[2:])
+        for lane, address in enumerate(_item_addresses(context, builder, array, values[1], 4)):
+            first = 4 * (lane // 4)
+            item = _shuffle(builder, quarters[lane % 4], quarters[lane % 4], range(first, first + 4))
+            builder.store(item, address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, index, u, rho, last, target), lower
+
+
+@intrinsic
+def gather_pairs(typing, array, index):  # type: ignore[no-untyped-def]
+    """(a[2i], a[2i + 1], a[2i + 2], a[2i + 3]) at i = index: a table of pairs and the next row, in one load."""
+    result = types.UniTuple(FLOATS, 4)
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = (values[0], signature.args[0])
+        addresses = _item_addresses(context, builder, array, values[1], 3)
+        fields = _transpose(builder, _gather_quarters(builder, addresses))
+        return context.make_tuple(builder, result, fields)
+
+    return result(array, index), lower
