@@ -22,8 +22,7 @@ FULL, RULE = INK, "#c8502b"
 COLOURS = ("#2660a4", "#c8502b", "#1b8a7a", "#b7791f", "#6b4fa0", "#22303c")
 
 STYLE = {
-    "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.linewidth": 0.8, "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": INK,
     "ytick.labelcolor": INK, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
     "legend.frameon": False, "lines.linewidth": 1.6,
@@ -112,6 +111,20 @@ def plot_reactions(
     axes.set_axis_off()
     axes.margins(0.1)
     return axes
+
+
+def set_title(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=9.5, fontweight="bold", color=INK)
+
+
+def set_decades(axes: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def with_unit(name: str, unit: str) -> str:
