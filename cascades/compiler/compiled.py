@@ -23,6 +23,7 @@ from cascades.expression import ZERO, Expr, evaluate, symbol
 from cascades.model import Model
 
 if TYPE_CHECKING:
+    from cascades.compiler.lanes import LaneCode
     from cascades.compiler.reduced import ReducedSystem
 
 _KEPT = 64  # compiled models remembered by a process
@@ -267,6 +268,20 @@ class CompiledModel:
         rows |= {w[name].name: ("x", 1 + n + i) for i, name in enumerate(self.state_names)}
         outputs = {"second": (n, lambda: directional(directional(self.equations.rates, v), w))}
         return scalar_functions(self.equations.content_hash, (n, m, 1 + 2 * n), rows, outputs)["second"]
+
+    def lane_code(self, lanes: int) -> LaneCode:
+        """The functions that the lane driver runs, for `lanes` members at a time."""
+        from cascades.compiler.lanes import build_lane_code
+
+        with _lock:
+            found = self._lane_codes.get(lanes)
+            if found is None:
+                found = self._lane_codes[lanes] = build_lane_code(self, lanes)
+        return found
+
+    @cached_property
+    def _lane_codes(self) -> dict[int, LaneCode]:
+        return {}
 
     def reduced(self, p: Any, totals: Values | None = None) -> ReducedSystem:
         """The system without its conserved totals, for parameter values `p` (shape (m,)).

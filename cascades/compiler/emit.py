@@ -12,12 +12,14 @@ through `scratch`, which lives on the stack.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cascades.compiler.tape import FREE, Row, Tape, live_steps, operands, write_tape
 from cascades.expression import Expr
+from cascades.kernels.elementary import FUNCTIONS, definitions
 
 ARGUMENTS = ("y", "p", "x", "out")
 PIECE = 300  # operations; 150 to 600 compile at about the same speed
@@ -29,6 +31,9 @@ _COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
               "min": "minimum", "max": "maximum"}  # fmt: skip
 _LIBM = {"ln": "log", "factorial": "tgamma", "rem": "fmod"}
+_LIBM_ARGUMENTS = {"fmod": 2, "pow": 2}
+_INTRINSIC_ARGUMENTS = {"fmuladd": 3, "minimum": 2, "maximum": 2}
+_OWN = "@lanes."  # the prefix of the package's own elementary functions
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,13 @@ def emit_function(name: str, outputs: Sequence[Expr], rows: Mapping[str, Row], l
 
 def emit_tape(name: str, tape: Tape, lanes: int) -> Code:
     pieces = _cut(tape)
-    crossing = _crossing(tape, pieces)
+    crossing, stored = _crossing(tape, pieces)
     rows, n_rows = _assign_rows(crossing)
+    places = {value: ("scratch", row) for value, row in rows.items()} | stored
     writer = _Writer(lanes)
     texts = []
     for k, piece in enumerate(pieces):
-        body = writer.piece(tape, piece, k, crossing, rows)
+        body = writer.piece(tape, piece, places)
         if len(pieces) == 1:
             return writer.code(f"define void @{name}({_SIGNATURE}) {{\n{body}ret void\n}}\n", len(piece))
         texts.append(
@@ -65,20 +71,22 @@ def emit_tape(name: str, tape: Tape, lanes: int) -> Code:
     return writer.code("".join(texts), sum(map(len, pieces)))
 
 
-def module_text(codes: Iterable[Code], lanes: int, extra: str = "") -> str:
-    """A complete module: the definitions, what they call, and `extra` definitions."""
+def module_text(codes: Iterable[Code], lanes: int) -> str:
+    """A complete module: the definitions and what they call."""
     codes = list(codes)
     libm = frozenset().union(*(code.libm for code in codes))
     intrinsics = frozenset().union(*(code.intrinsics for code in codes))
-    declared = [
-        f"declare double @{f}({'double, double' if f in ('fmod', 'pow') else 'double'})\n"
-        for f in sorted(libm)
-    ]
     vector, suffix = _type(lanes), "f64" if lanes == 1 else f"v{lanes}f64"
-    for f in sorted(intrinsics):
-        count = {"fmuladd": 3, "minimum": 2, "maximum": 2}.get(f, 1)
-        declared.append(f"declare {vector} @llvm.{f}.{suffix}({', '.join([vector] * count)})\n")
-    return "".join(declared) + extra + "".join(code.text for code in codes)
+    declared = {f"declare double @{f}({', '.join(['double'] * _LIBM_ARGUMENTS.get(f, 1))})" for f in libm}
+    for f in intrinsics:
+        arguments = ", ".join([vector] * _INTRINSIC_ARGUMENTS.get(f, 1))
+        declared.add(f"declare {vector} @llvm.{f}.{suffix}({arguments})")
+    body = "".join(code.text for code in codes)
+    if _OWN in body:
+        lines = definitions(lanes).replace('"', "").splitlines()
+        declared |= {re.sub(r" %\.\d", "", line) for line in lines if line.startswith("declare")}
+        body = "\n".join(line for line in lines if not line.startswith("declare")) + "\n" + body
+    return "\n".join(sorted(declared)) + "\n" + body
 
 
 def _type(lanes: int) -> str:
@@ -94,17 +102,23 @@ def _cut(tape: Tape) -> list[list[int]]:
     return pieces
 
 
-def _crossing(tape: Tape, pieces: list[list[int]]) -> dict[int, tuple[int, int]]:
-    """Values used in a later piece than the one that makes them: value -> (made in, last used in)."""
+def _crossing(tape: Tape, pieces: list[list[int]]) -> tuple[dict[int, tuple[int, int]], dict[int, Row]]:
+    """Values used in a later piece than the one that makes them: value -> (made in, last used in);
+    and apart from them those that are read back from `out`, because they are outputs: value -> place."""
     made: dict[int, int] = {}
     crossing: dict[int, tuple[int, int]] = {}
+    outputs: dict[int, Row] = {}
     for k, piece in enumerate(pieces):
         for i in piece:
+            step = tape.steps[i]
             made[i] = k
-            for operand in operands(tape.steps[i]):
+            for operand in operands(step):
                 if tape.steps[operand][0] not in FREE and made[operand] != k:
                     crossing[operand] = (made[operand], k)
-    return crossing
+            if step[0] == "store" and made.get(step[2]) == k:
+                outputs[step[2]] = ("out", step[1])
+    stored = {value: outputs[value] for value in crossing if value in outputs}
+    return {value: span for value, span in crossing.items() if value not in stored}, stored
 
 
 def _assign_rows(crossing: Mapping[int, tuple[int, int]]) -> tuple[dict[int, int], int]:
@@ -137,26 +151,20 @@ class _Writer:
     def code(self, text: str, n_operations: int) -> Code:
         return Code(text, frozenset(self.libm), frozenset(self.intrinsics), n_operations)
 
-    def piece(
-        self,
-        tape: Tape,
-        piece: Sequence[int],
-        k: int,
-        crossing: Mapping[int, tuple[int, int]],
-        rows: Mapping[int, int],
-    ) -> str:
+    def piece(self, tape: Tape, piece: Sequence[int], places: Mapping[int, Row]) -> str:
+        """The text of some steps; `places` says where values are kept for other pieces."""
         self.lines: list[str] = []
         self.known: dict[int, str] = {}
         self.fresh = 0
         for i in piece:
             step = tape.steps[i]
-            args = [self._operand(tape, j, rows) for j in operands(step)]
+            args = [self._operand(tape, j, places) for j in operands(step)]
             if step[0] == "store":
                 self._store("out", step[1], args[0])
                 continue
             self.known[i] = self._operation(step[0], args)
-            if i in crossing:
-                self._store("scratch", rows[i], self.known[i])
+            if i in places and places[i][0] == "scratch":
+                self._store(*places[i], self.known[i])
         return "".join(self.lines)
 
     def _new(self, text: str) -> str:
@@ -173,14 +181,14 @@ class _Writer:
             f"store {self.type} {value}, ptr {self._pointer(argument, row)}, align {8 * self.lanes}\n"
         )
 
-    def _operand(self, tape: Tape, i: int, rows: Mapping[int, int]) -> str:
+    def _operand(self, tape: Tape, i: int, places: Mapping[int, Row]) -> str:
         if i in self.known:
             return self.known[i]
         step = tape.steps[i]
         if step[0] == "constant":
             self.known[i] = self.constant(float.fromhex(step[1]))
         else:
-            argument, row = step[1:] if step[0] == "load" else ("scratch", rows[i])
+            argument, row = step[1:] if step[0] == "load" else places[i]
             pointer = self._pointer(argument, row)
             self.known[i] = self._new(f"load {self.type}, ptr {pointer}, align {8 * self.lanes}")
         return self.known[i]
@@ -192,6 +200,8 @@ class _Writer:
     def _operation(self, op: str, args: list[str]) -> str:
         if op in _ARITHMETIC:
             return self._new(f"{_ARITHMETIC[op]} {self.type} {args[0]}, {args[1]}")
+        if op == "copy":
+            return args[0]
         if op == "neg":
             return self._new(f"fneg {self.type} {args[0]}")
         if op == "fma":
@@ -232,7 +242,9 @@ class _Writer:
         )
 
     def _library(self, name: str, args: list[str]) -> str:
-        """A function of the C library, lane by lane."""
+        """exp, log and pow are our own on vectors; everything else is the C library's, lane by lane."""
+        if self.lanes > 1 and name in FUNCTIONS:
+            return self._new(f"call {self.type} {_OWN}{name}({', '.join(f'{self.type} {a}' for a in args)})")
         self.libm.add(name)
         if self.lanes == 1:
             return self._new(f"call double @{name}({', '.join(f'double {a}' for a in args)})")

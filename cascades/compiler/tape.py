@@ -7,7 +7,7 @@ output as soon as its operands exist, so that few values are alive at a time).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +55,23 @@ def write_tape(outputs: Sequence[Expr], rows: Mapping[str, Row]) -> Tape:
         If a formula uses a symbol that is not in `rows`, or an operator that has no code.
     """
     tape = Tape()
+    lower = lower_into(tape, outputs, rows)
+    for row, output in enumerate(outputs):
+        tape.store(row, lower(output))
+    return tape
+
+
+def lower_into(tape: Tape, outputs: Sequence[Expr], rows: Mapping[str, Row]) -> Callable[[Expr], int]:
+    """A function that puts one of `outputs` on the tape and returns its value's number."""
     uses = _count_uses(outputs)
     values: dict[Expr, int] = {}
-    for row, output in enumerate(outputs):
+
+    def lower(output: Expr) -> int:
         for node in _not_yet(output, values):
             values[node] = _lower(tape, node, values, rows, uses)
-        tape.store(row, values[output])
-    return tape
+        return values[output]
+
+    return lower
 
 
 def operands(step: Step) -> tuple[int, ...]:

@@ -137,4 +137,6 @@ def definitions(lanes: int) -> str:
         builder = ir.IRBuilder(function.append_basic_block())
         builder.ret(write(builder, *function.args))
     lines = str(module).splitlines()
-    return "\n".join(line for line in lines if not line.startswith((";", "target ", "source_filename"))) + "\n"
+    return (
+        "\n".join(line for line in lines if not line.startswith((";", "target ", "source_filename"))) + "\n"
+    )

@@ -90,7 +90,9 @@ def _arithmetic(function: Any, method: str) -> None:
         lanes = _width(a, b)
 
         def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            x, y = (_as_vector(context, builder, t, v, lanes) for t, v in zip(signature.args, args, strict=True))
+            x, y = (
+                _as_vector(context, builder, t, v, lanes) for t, v in zip(signature.args, args, strict=True)
+            )
             return getattr(builder, method)(x, y, flags=("contract",))
 
         return Vector(lanes)(a, b), generate
@@ -197,7 +199,9 @@ def store(typing_context, rows, i, value):  # type: ignore[no-untyped-def]
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
         index = _index(context, builder, signature.args[1], args[1])
         width = signature.args[2].lanes
-        done = builder.store(args[2], _row_pointer(context, builder, signature.args[0], args[0], index, width))
+        done = builder.store(
+            args[2], _row_pointer(context, builder, signature.args[0], args[0], index, width)
+        )
         done.align = 8 * width
         return context.get_dummy_value()
 
@@ -354,7 +358,10 @@ def call_code(typing_context, address, y, p, x, out, offset):  # type: ignore[no
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
         byte = ir.IntType(8).as_pointer()
-        data = [cgutils.create_struct_proxy(t)(context, builder, a).data for t, a in zip(signature.args[1:5], args[1:5], strict=True)]
+        data = [
+            cgutils.create_struct_proxy(t)(context, builder, a).data
+            for t, a in zip(signature.args[1:5], args[1:5], strict=True)
+        ]
         data[3] = builder.gep(data[3], [_index(context, builder, signature.args[5], args[5])])
         function = ir.FunctionType(ir.VoidType(), [byte] * 4).as_pointer()
         builder.call(builder.inttoptr(args[0], function), [builder.bitcast(d, byte) for d in data])

@@ -5,9 +5,16 @@ from __future__ import annotations
 from cascades.errors import UnknownName
 from cascades.solvers.base import REASONS, Integration, Solution, Solver
 from cascades.solvers.roadrunner import CVODE
+from cascades.solvers.rodas5p import Rodas5P
 from cascades.solvers.scipy_methods import BDF, LSODA, Radau
 
-METHODS: dict[str, Solver] = {"lsoda": LSODA(), "bdf": BDF(), "radau": Radau(), "cvode": CVODE()}
+METHODS: dict[str, Solver] = {
+    "rodas5p": Rodas5P(),
+    "lsoda": LSODA(),
+    "bdf": BDF(),
+    "radau": Radau(),
+    "cvode": CVODE(),
+}
 DEFAULT = "lsoda"
 
 

@@ -22,8 +22,12 @@ REASONS = (
     "too many steps; loosen rtol, or raise the limit if the run is long",
     "the solver reported an error",
     "interrupted",
+    "the algebraic equations have no solution near the state; try other initial values",
+    "events kept firing at the same time; look for two that undo each other",
 )
-STEP_TOO_SMALL, NOT_FINITE, TOO_MANY_STEPS, SOLVER_ERROR, INTERRUPTED = range(1, 6)
+STEP_TOO_SMALL, NOT_FINITE, TOO_MANY_STEPS, SOLVER_ERROR, INTERRUPTED, NO_ALGEBRAIC, ENDLESS_EVENTS = range(
+    1, 8
+)
 
 
 @dataclass(frozen=True, eq=False)

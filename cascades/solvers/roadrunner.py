@@ -68,7 +68,7 @@ class _Member:
                 try:
                     self.runner.oneStep(now, stop - now, now == t)
                 except RuntimeError as error:
-                    raise Stopped(now, SOLVER_ERROR) from error
+                    raise Stopped(now, SOLVER_ERROR, np.array(rows)) from error
                 now = stop
             rows.append([self.runner.getValue(name) for name in self.names])
         self.last = np.array(rows[-1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cascades.solvers.base import NOT_FINITE, SOLVER_ERROR, Integration, Solution
+from cascades.solvers.base import NOT_FINITE, Integration, Solution
 from cascades.stops import Stops
 
 # advance(t, t_end, outputs, y, p) -> values at the outputs and at t_end, shape (outputs + 1, states)
@@ -14,11 +14,11 @@ Advance = Callable[[float, float, np.ndarray, np.ndarray, np.ndarray], np.ndarra
 
 
 class Stopped(Exception):
-    """A member cannot go on: `time` reached and `status`."""
+    """A member cannot go on: `time` reached, `status`, and the rows at the outputs before that."""
 
-    def __init__(self, time: float, status: int):
+    def __init__(self, time: float, status: int, rows: Sequence[np.ndarray] = ()):
         super().__init__(time, status)
-        self.time, self.status = time, status
+        self.time, self.status, self.rows = time, status, rows
 
 
 def integrate_members(problem: Integration, advance: Callable[[int], Advance]) -> Solution:
@@ -48,7 +48,12 @@ def _cross(problem: Integration, member: int, stops: Stops, advance: Advance, ou
         out[at_once] = y
         later = rows[times[rows] > t]
         if end > t:
-            piece = advance(t, end, times[later], y, p)
+            try:
+                piece = advance(t, end, times[later], y, p)
+            except Stopped as stopped:
+                if len(stopped.rows):
+                    out[later[: len(stopped.rows)]] = stopped.rows
+                raise
             if not np.isfinite(piece).all():
                 raise Stopped(t, NOT_FINITE)
             out[later] = piece[:-1]
@@ -56,6 +61,3 @@ def _cross(problem: Integration, member: int, stops: Stops, advance: Advance, ou
         t = end
         if edge <= times[-1]:
             stops.apply(edge, y, p, y_start, p_start)
-
-
-__all__ = ["SOLVER_ERROR", "Advance", "Stopped", "integrate_members"]

@@ -1,0 +1,274 @@
+"""The code that the Rosenbrock lanes run: rates, factors of the step matrix, solutions, conditions.
+
+Relations inside rates ("time >= 10", "Ca > theta") are frozen while a step is taken: each is a mode,
+a 0 or 1 read from the context `x`, so that the formulas of a step are smooth.  The driver watches the
+relations, stops where one changes, and sets its mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cascades.compiler.build import Library, build
+from cascades.compiler.derivatives import dependencies, gradients
+from cascades.compiler.emit import Code, emit_function, emit_tape, module_text
+from cascades.compiler.ordering import Factorisation, order
+from cascades.compiler.tape import Row, Tape, lower_into
+from cascades.expression import (
+    RELATIONS,
+    ZERO,
+    Expr,
+    add,
+    children,
+    free_symbols,
+    make,
+    mul,
+    number,
+    postorder,
+    symbol,
+)
+
+if TYPE_CHECKING:
+    from cascades.compiler.compiled import CompiledModel
+
+UNROLL = 10_000  # multiply-adds up to which the factorisation is written out as code
+TIME_ROW, SHIFT_ROW, FIRST_MODE = 0, 1, 2  # rows of the context x
+_SHIFT = "1/(h gamma)"
+Table = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class FactorTable:
+    """A factorisation as tables: `kernels.factor` runs it.  Empty where the code is written out."""
+
+    start: Table
+    columns: Table
+    diagonal: Table
+    run_start: Table
+    runs: Table
+
+
+@dataclass(frozen=True, eq=False)
+class LaneCode:
+    """Compiled functions for `lanes` members at a time, as addresses (0 where there is none).
+
+    n_states, n_parameters, n_context, n_factors : rows of y, p, x and of the factors
+    conditions : writes the truth of `n_conditions` relations, then of every event's trigger
+    algebraic : rows of the algebraic equations
+    """
+
+    lanes: int
+    n_states: int
+    n_parameters: int
+    n_context: int
+    n_factors: int
+    n_conditions: int
+    n_triggers: int
+    algebraic: npt.NDArray[np.int64]
+    rates: int
+    factor: int
+    solve: int
+    time_slope: int
+    conditions: int
+    table: FactorTable
+    library: Library
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Rates with relations replaced by modes, and the relations."""
+
+    rates: tuple[Expr, ...]
+    relations: tuple[Expr, ...]
+    triggers: tuple[Expr, ...]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        return tuple(_mode(k) for k in range(len(self.relations)))
+
+
+def _mode(k: int) -> str:
+    return f"mode:{k}"
+
+
+def freeze(compiled: CompiledModel) -> Frozen:
+    """Every relation that can change during a run becomes a mode; those inside triggers are watched
+    too, so that a trigger that is true for an instant is not stepped over."""
+    equations = compiled.equations
+    varying = {*equations.state_names, "time"}
+    triggers = tuple(event.trigger for event in equations.events)
+    relations: dict[Expr, str] = {}
+    rates = tuple(_replace(equations.rates, relations, varying))
+    _replace(triggers, relations, varying)
+    return Frozen(rates, tuple(relations), triggers)
+
+
+def _replace(roots: Iterable[Expr], relations: dict[Expr, str], varying: set[str]) -> list[Expr]:
+    roots = list(roots)
+    new: dict[Expr, Expr] = {}
+    for node in postorder(*roots):
+        if node.op in RELATIONS and free_symbols(node) & varying:
+            name = relations.setdefault(node, _mode(len(relations)))
+            new[node] = symbol(name)
+            continue
+        parts = [new[child] for child in children(node)]
+        same = all(a is b for a, b in zip(parts, children(node), strict=True))
+        new[node] = node if same else make(node.op, parts)
+    return [new[root] for root in roots]
+
+
+def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
+    """Compile, or load from the cache."""
+    equations = compiled.equations
+    n = len(equations.state_names)
+    frozen = freeze(compiled)
+    rows = dict(compiled.rows)
+    rows[_SHIFT] = ("x", SHIFT_ROW)
+    rows |= {name: ("x", FIRST_MODE + k) for k, name in enumerate(frozen.modes)}
+    pattern = dependencies(frozen.rates, equations.state_names)
+    algebraic = [i for i, flag in enumerate(equations.is_algebraic) if flag]
+    factors = order([(i, j) for i, columns in enumerate(pattern) for j in columns], n, algebraic)
+    unrolled = factors.multiplications() <= UNROLL
+    depends_on_time = any("time" in free_symbols(rate) for rate in frozen.rates)
+    watched = (*frozen.relations, *frozen.triggers)
+    names = ["rates", "factor", "solve"]
+    names += ["time_slope"] * depends_on_time + ["conditions"] * bool(watched)
+
+    def text() -> str:
+        same = frozen.rates == tuple(equations.rates)
+        slopes = compiled.state_gradients if same else gradients(frozen.rates, equations.state_names)
+        matrix = _step_matrix(slopes, factors, equations.state_names, set(algebraic))
+        codes = [
+            emit_function("rates", frozen.rates, rows, lanes),
+            _emit_factor(matrix, factors, rows, lanes) if unrolled else _emit_matrix(matrix, rows, lanes),
+            emit_tape("solve", _solution_tape(factors), lanes),
+        ]
+        if depends_on_time:
+            by_time = gradients(frozen.rates, ["time"])
+            codes.append(emit_function("time_slope", [g.get("time", ZERO) for g in by_time], rows, lanes))
+        if watched:
+            codes.append(emit_function("conditions", watched, rows, lanes))
+        return module_text(codes, lanes)
+
+    library = build(f"{equations.content_hash} {lanes} lanes", names, text)
+    return LaneCode(
+        lanes=lanes,
+        n_states=n,
+        n_parameters=len(equations.parameter_names),
+        n_context=FIRST_MODE + len(frozen.relations),
+        n_factors=factors.size,
+        n_conditions=len(frozen.relations),
+        n_triggers=len(frozen.triggers),
+        algebraic=np.array(algebraic, dtype=np.int64),
+        table=_table(factors) if not unrolled else _EMPTY,
+        library=library,
+        **{
+            name: library.addresses.get(name, 0)
+            for name in ("rates", "factor", "solve", "time_slope", "conditions")
+        },
+    )
+
+
+def _step_matrix(
+    slopes: Sequence[dict[str, Expr]], factors: Factorisation, names: Sequence[str], algebraic: set[int]
+) -> list[list[Expr]]:
+    """Rows of W = M / (h gamma) - J in pivot order, zero where only fill-in stands."""
+    matrix = []
+    for i, columns in enumerate(factors.columns):
+        row, entries = factors.row_of[i], []
+        for j in columns:
+            column = factors.column_of[j]
+            slope = mul(-1, slopes[row].get(names[column], ZERO))
+            on_diagonal = row == column and row not in algebraic
+            entries.append(add(symbol(_SHIFT), slope) if on_diagonal else slope)
+        matrix.append(entries)
+    return matrix
+
+
+def _emit_matrix(matrix: list[list[Expr]], rows: dict[str, Row], lanes: int) -> Code:
+    return emit_function("factor", [entry for row in matrix for entry in row], rows, lanes)
+
+
+def _emit_factor(matrix: list[list[Expr]], factors: Factorisation, rows: dict[str, Row], lanes: int) -> Code:
+    """The matrix and its LU in one go, row by row: a row's entries stay in registers."""
+    tape = Tape()
+    lower = lower_into(tape, [entry for row in matrix for entry in row], rows)
+    upper: list[list[tuple[int, int]]] = []  # per row: (column, value) right of the diagonal
+    inverse: list[int] = []
+    one = tape.constant(1.0)
+    for i, columns in enumerate(factors.columns):
+        row = {
+            j: None if entry is ZERO else lower(entry) for j, entry in zip(columns, matrix[i], strict=True)
+        }
+        for k in columns:
+            if k >= i:
+                break
+            value = row[k]
+            if value is None:
+                continue
+            factor = row[k] = tape.make("mul", value, inverse[k])
+            for j, u in upper[k]:
+                old = row[j]
+                if old is None:
+                    row[j] = tape.make("neg", tape.make("mul", factor, u))
+                else:
+                    row[j] = tape.make("fnma", factor, u, old)
+        diagonal = row[i]
+        row[i] = tape.make("div", one, tape.constant(0.0) if diagonal is None else diagonal)
+        inverse.append(row[i])  # type: ignore[arg-type]
+        upper.append([(j, v) for j, v in row.items() if j > i and v is not None])
+        for j in columns:
+            value = row[j]
+            tape.store(factors.place(i, j), tape.constant(0.0) if value is None else value)
+    return emit_tape("factor", tape, lanes)
+
+
+def _solution_tape(factors: Factorisation) -> Tape:
+    """L U x = b in place: `y` holds the factors, `out` the right-hand side and then the solution."""
+    tape = Tape()
+    n = len(factors.columns)
+    values: list[int] = []
+    for i, columns in enumerate(factors.columns):
+        value = tape.make("load", "out", factors.row_of[i])
+        if factors.row_of[i] != factors.column_of[i]:
+            value = tape.make("copy", value)  # or it could be read again after it was overwritten
+        for j in columns:
+            if j < i:
+                value = tape.make("fnma", tape.make("load", "y", factors.place(i, j)), values[j], value)
+        values.append(value)
+    for i in range(n - 1, -1, -1):
+        value = values[i]
+        for j in factors.columns[i]:
+            if j > i:
+                value = tape.make("fnma", tape.make("load", "y", factors.place(i, j)), values[j], value)
+        values[i] = tape.make("mul", value, tape.make("load", "y", factors.place(i, i)))
+        tape.store(factors.column_of[i], values[i])
+    return tape
+
+
+_EMPTY = FactorTable(*(np.zeros(1, dtype=np.int32) for _ in range(5)))
+
+
+def _table(factors: Factorisation) -> FactorTable:
+    """Rows, and for each pivot its U entries as runs of neighbouring columns (first, place, length)."""
+    runs: list[int] = []
+    run_start = [0]
+    for i, columns in enumerate(factors.columns):
+        for place, j in enumerate(columns, factors.start[i]):
+            if j <= i:
+                continue
+            if len(runs) // 3 > run_start[-1] and runs[-3] + runs[-1] == j:
+                runs[-1] += 1
+            else:
+                runs += [j, place, 1]
+        run_start.append(len(runs) // 3)
+    flat = [j for columns in factors.columns for j in columns]
+    diagonal = [factors.place(i, i) for i in range(len(factors.columns))]
+    return FactorTable(
+        *(np.array(part, dtype=np.int32) for part in (factors.start, flat, diagonal, run_start, runs))
+    )
