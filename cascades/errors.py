@@ -23,7 +23,8 @@ class UnknownName(CascadesError, KeyError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)
-        near = difflib.get_close_matches(name, self.known)
+        by_lower = {known_name.lower(): known_name for known_name in self.known}
+        near = [by_lower[found] for found in difflib.get_close_matches(name.lower(), by_lower)]
         if near:
             hint = f"did you mean {' or '.join(near)}?"
         else:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cascades.model import Species
+from cascades.errors import CompileError
+from cascades.model import Model, Species
 from cascades.solvers.base import SOLVER_ERROR, Integration, Solution, Solver
 from cascades.solvers.segments import Stopped, integrate_members
 
@@ -31,7 +32,7 @@ def _load(problem: Integration) -> Any:
     from cascades.sbml.write import to_sbml
 
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_ERROR)
-    runner = roadrunner.RoadRunner(to_sbml(problem.compiled.model))
+    runner = roadrunner.RoadRunner(to_sbml(_model(problem)))
     runner.setIntegrator("cvode")
     integrator = runner.integrator
     integrator.relative_tolerance = problem.rtol
@@ -47,8 +48,8 @@ class _Member:
     def __init__(self, problem: Integration, runner: Any, member: int):
         runner.resetAll()  # reset() would keep what events changed
         self.runner = runner
-        equations = problem.compiled.equations
-        self.names = [_selection(problem, name) for name in equations.state_names]
+        equations, model = problem.compiled.equations, _model(problem)
+        self.names = [_selection(model, name) for name in equations.state_names]
         self.parameter_names = equations.parameter_names
         self.sent = np.full(len(self.parameter_names), np.nan)
         self.last: np.ndarray | None = None
@@ -61,23 +62,31 @@ class _Member:
         for i in np.flatnonzero(changed):
             self.runner.setValue(self.names[i], y[i])
         self.runner.timeCourseSelections = self.names
-        rows = []
+        rows: list[np.ndarray] = []
         now = t
         for stop in [*outputs, end]:
             if stop > now:
                 try:
                     self.runner.oneStep(now, stop - now, now == t)
                 except RuntimeError as error:
-                    raise Stopped(now, SOLVER_ERROR, np.array(rows)) from error
+                    raise Stopped(now, SOLVER_ERROR, rows) from error
                 now = stop
-            rows.append([self.runner.getValue(name) for name in self.names])
-        self.last = np.array(rows[-1])
+            rows.append(np.array([self.runner.getValue(name) for name in self.names]))
+        self.last = rows[-1]
         return np.array(rows)
 
 
-def _selection(problem: Integration, name: str) -> str:
+def _selection(model: Model, state: str) -> str:
     """libroadrunner's name of a state: brackets where the state is a concentration."""
-    element = problem.compiled.model.by_id.get(name)
+    if state not in model.by_id:
+        return state.removesuffix("_amount")  # of a species in a compartment that changes its size
+    element = model.by_id[state]
     if not isinstance(element, Species) or element.is_amount:
-        return name
-    return f"[{name}]" if problem.compiled.model.by_id[element.compartment].is_constant else name
+        return state
+    return f"[{state}]" if model.by_id[element.compartment].is_constant else state
+
+
+def _model(problem: Integration) -> Model:
+    if problem.compiled.model is None:
+        raise CompileError("libroadrunner reads models; these equations come from none: use another solver")
+    return problem.compiled.model
