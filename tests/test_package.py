@@ -139,3 +139,12 @@ def _python(executable: str | Path, *arguments: str, cwd: Path = ROOT) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_functions_win_over_the_files_they_live_in():
+    from cascades.continuation import Branch
+    from cascades.simulate import simulate
+
+    assert cascades.simulate is simulate
+    assert callable(cascades.continuation)
+    assert cascades.Branch is Branch
