@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from cascades.compiler.algebraic import solve_algebraic
 from cascades.compiler.closing import Closing, close
 from cascades.compiler.discontinuities import boundaries
-from cascades.compiler.draft import Draft, draft
+from cascades.compiler.draft import Draft, draft, is_amount
 from cascades.compiler.equations import Equations, EventEquation
+from cascades.compiler.rate_of import name_rates
 from cascades.compiler.unit_names import time_unit_name, unit_names
-from cascades.expression import ZERO, Expr, evaluate, free_symbols, symbol
+from cascades.expression import ZERO, Expr, evaluate, symbol
 from cascades.model import Event, Model
 
 
@@ -29,6 +29,9 @@ def build_equations(model: Model) -> Equations:
         A construct that has no equations here, each use named.
     """
     parts = draft(model)
+    name_rates(parts)
+    solve_algebraic(parts)
+    parts.finish()
     start = _starts(parts)
     parameters = _split_constants(model, parts, start)
     closing = close(parts.definitions, model.source or model.id)
@@ -40,11 +43,11 @@ def build_equations(model: Model) -> Equations:
         state_names=names,
         parameter_names=tuple(parameters),
         default_values=tuple(parameters.values()),
-        initial=tuple(_free_of_time(start(symbol(name))) for name in names),
+        initial=tuple(start(symbol(name)) for name in names),
         rates=rates,
         is_algebraic=tuple(name in parts.algebraic for name in names),
         observables=observables,
-        events=tuple(_event(event, parts, closing) for event in model.events),
+        events=tuple(_event(event, parts, closing) for event in parts.events),
         discontinuities=boundaries(rates),
         ports=model.ports,
         units=unit_names(model, (*names, *parameters, *observables)),
@@ -95,17 +98,10 @@ def _observables(parts: Draft, closing: Closing) -> dict[str, Expr]:
 
 
 def _event(event: Event, parts: Draft, closing: Closing) -> EventEquation:
-    new = {a.variable: a.formula for a in event.assignments}
-    assignments = []
-    for variable, formula in new.items():
-        if variable in parts.amounts:
-            volume = parts.model.by_id[variable].compartment
-            formula = formula * new.get(volume, symbol(volume))
-        assignments.append((parts.amounts.get(variable, variable), closing(formula)))
     return EventEquation(
         id=event.id,
         trigger=closing(event.trigger),
-        assignments=tuple(assignments),
+        assignments=tuple((state, closing(formula)) for state, formula in _assignments(event, parts).items()),
         delay=None if event.delay is None else closing(event.delay),
         priority=None if event.priority is None else closing(event.priority),
         initial_value=event.initial_value,
@@ -114,9 +110,17 @@ def _event(event: Event, parts: Draft, closing: Closing) -> EventEquation:
     )
 
 
-def _free_of_time(formula: Expr) -> Expr:
-    return formula
-
-
-def symbols_of(formulas: Iterable[Expr]) -> set[str]:
-    return free_symbols(*formulas)
+def _assignments(event: Event, parts: Draft) -> dict[str, Expr]:
+    """The new values of states.  When a compartment's size jumps, amounts stay: a concentration is
+    set for the size before, and then moves with the size."""
+    new = {a.variable: a.formula for a in event.assignments}
+    result = {}
+    for variable, formula in new.items():
+        if variable in parts.amounts:
+            formula = formula * symbol(parts.model.by_id[variable].compartment)
+        result[parts.amounts.get(variable, variable)] = formula
+    for species in parts.model.species:
+        if species.compartment in new and species.id in parts.rates and not is_amount(parts.model, species):
+            ratio = symbol(species.compartment) / new[species.compartment]
+            result[species.id] = result.get(species.id, symbol(species.id)) * ratio
+    return result

@@ -6,11 +6,22 @@ The formulas here are over all symbols of the model; `build_equations` closes th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
-from cascades.expression import ONE, ZERO, Expr, ExprLike, add, as_expr, mul, number, power, symbol
-from cascades.model import AlgebraicRule, AssignmentRule, Compartment, Model, RateRule, Species, SpeciesReference
+from cascades.errors import UnsupportedFeature
+from cascades.expression import ONE, ZERO, Expr, ExprLike, add, free_symbols, mul, number, power, symbol
+from cascades.model import (
+    AlgebraicRule,
+    AssignmentRule,
+    Compartment,
+    Event,
+    EventAssignment,
+    Model,
+    RateRule,
+    Species,
+    SpeciesReference,
+)
 
 UNDEFINED = number(math.nan)
 
@@ -19,16 +30,20 @@ UNDEFINED = number(math.nan)
 class Draft:
     """Filled by one step after the other.
 
-    rates : the derivative of every state
+    rates : the derivative of every state; of an algebraic state the residual that is zero
     definitions : what holds at all times: assigned variables, reaction rates, concentrations
-    starts : the value at time 0 of what is not assigned
+    starts : the value at time 0 of every symbol that is not assigned
     constants : symbols that nothing changes
-    algebraic : states that are found from a residual, which is their entry in `rates`
-    stoichiometry : per state that reactions alone change, the number in each reaction
-    to_amount : per such state, what its amount is divided by to be the state
+    algebraic : states that are found from a residual
+    residuals : algebraic rules that have not found their variable
+    alternates : the amounts of concentrations and the concentrations of amounts
+    stoichiometry, scales : of each state that reactions alone change, the number in each reaction,
+        and the formula that turns extent into the state
+    amounts : species whose state is their amount, though their symbol is a concentration
     """
 
     model: Model
+    events: list[Event] = field(default_factory=list)
     rates: dict[str, Expr] = field(default_factory=dict)
     definitions: dict[str, Expr] = field(default_factory=dict)
     starts: dict[str, Expr] = field(default_factory=dict)
@@ -39,11 +54,51 @@ class Draft:
     stoichiometry: dict[str, dict[str, float]] = field(default_factory=dict)
     scales: dict[str, Expr] = field(default_factory=dict)
     amounts: dict[str, str] = field(default_factory=dict)
+    unsupported: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        return self.model.source or self.model.id
+
+    def formulas(self) -> Iterator[Expr]:
+        for group in (self.rates, self.definitions, self.starts, self.alternates):
+            yield from group.values()
+        yield from self.residuals
+        for event in self.events:
+            yield from event_formulas(event)
+
+    def rewrite(self, change: Callable[[Expr], Expr]) -> None:
+        """Change every formula."""
+        for group in (self.rates, self.definitions, self.starts, self.alternates):
+            for name, formula in group.items():
+                group[name] = change(formula)
+        self.residuals = [change(formula) for formula in self.residuals]
+        self.events = [_rewritten(event, change) for event in self.events]
+
+    def finish(self) -> None:
+        """Raises UnsupportedFeature if anything was refused."""
+        if self.unsupported:
+            raise UnsupportedFeature(self.source, list(dict.fromkeys(self.unsupported)))
+
+
+def event_formulas(event: Event) -> list[Expr]:
+    optional = [formula for formula in (event.delay, event.priority) if formula is not None]
+    return [event.trigger, *optional, *(a.formula for a in event.assignments)]
+
+
+def _rewritten(event: Event, change: Callable[[Expr], Expr]) -> Event:
+    return replace(
+        event,
+        trigger=change(event.trigger),
+        delay=None if event.delay is None else change(event.delay),
+        priority=None if event.priority is None else change(event.priority),
+        assignments=tuple(EventAssignment(a.variable, change(a.formula)) for a in event.assignments),
+    )
 
 
 def draft(model: Model) -> Draft:
     """Every symbol with its rate, definition or constant value, and its start."""
-    result = Draft(model)
+    result = Draft(model, list(model.events))
     assigned = {rule.variable: rule.formula for rule in model.rules if isinstance(rule, AssignmentRule)}
     rated = {rule.variable: rule.formula for rule in model.rules if isinstance(rule, RateRule)}
     result.residuals = [rule.formula for rule in model.rules if isinstance(rule, AlgebraicRule)]
@@ -51,19 +106,28 @@ def draft(model: Model) -> Draft:
     touched |= {port.symbol for port in model.ports if port.kind == "spike"}
     initial = {one.symbol: one.formula for one in model.initial_assignments}
     changed = assigned.keys() | rated.keys() | touched
+    changed |= _open_variables(model, result.residuals)
 
     for name, value in _simple_quantities(model):
         _place(result, name, assigned, rated, touched)
-        if name not in assigned:
-            result.starts[name] = initial.get(name, UNDEFINED if value is None else number(value))
+        result.starts[name] = initial.get(name, UNDEFINED if value is None else number(value))
     for reaction in model.reactions:
-        result.definitions[reaction.id] = UNDEFINED if reaction.rate is None else reaction.rate
+        result.definitions[reaction.id] = ZERO if reaction.rate is None else reaction.rate
     turnover = _turnover(model)
     for species in model.species:
         _place_species(result, species, assigned, rated, touched, changed, turnover)
-        if species.id not in assigned:
-            result.starts[species.id] = initial.get(species.id, _start(model, species))
+        result.starts[species.id] = initial.get(species.id, _start(model, species))
+    for name in assigned:
+        result.starts.pop(name, None)
     return result
+
+
+def _open_variables(model: Model, residuals: list[Expr]) -> set[str]:
+    """Compartments that an algebraic rule may set."""
+    if not residuals:
+        return set()
+    named = free_symbols(*residuals)
+    return {c.id for c in model.compartments if not c.is_constant and c.id in named}
 
 
 def volume_of(model: Model, species: Species) -> Expr | None:
@@ -196,5 +260,3 @@ def free_name(name: str, model: Model) -> str:
         name += "_"
     return name
 
-
-__all__ = ["Draft", "as_expr", "draft", "free_name", "is_amount", "volume_of"]
