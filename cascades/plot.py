@@ -5,8 +5,9 @@ matplotlib is imported when the first figure is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -16,34 +17,49 @@ if TYPE_CHECKING:
 
     from cascades.trajectory import Trajectory
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 INK, GREY, LIGHT = "#22303c", "#7b8794", "#d9dee3"
 DOWN, UP, SADDLE = "#2660a4", "#c8502b", "#8a8f98"
 FULL, RULE = INK, "#c8502b"
 COLOURS = ("#2660a4", "#c8502b", "#1b8a7a", "#b7791f", "#6b4fa0", "#22303c")
 
 STYLE = {
-    "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.linewidth": 0.8, "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
-    "legend.frameon": False, "lines.linewidth": 1.6,
-    "text.color": INK, "font.family": "DejaVu Sans", "figure.facecolor": "white", "svg.fonttype": "path",
+    "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.labelsize": 9, "axes.linewidth": 0.8,
+    "axes.spines.top": False, "axes.spines.right": False, "xtick.color": GREY, "ytick.color": GREY,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.labelsize": 8, "ytick.labelsize": 8,
+    "legend.fontsize": 8, "legend.frameon": False, "lines.linewidth": 1.6, "text.color": INK,
+    "font.family": "DejaVu Sans", "figure.facecolor": "white",
     "axes.prop_cycle": "cycler('color', " + repr(list(COLOURS)) + ")",
 }  # fmt: skip
 
 
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a function that draws: what it draws has the look of this package."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@styled
 def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 3.0, **kwargs: Any
 ) -> tuple[Figure, Any]:
     """A figure of its own (no pyplot state) and its axes: one, or an array of shape (rows, columns)."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, **kwargs)
-    return figure, axes
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, **kwargs)
 
 
+@styled
 def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: Axes | None = None) -> Axes:
     """States or observables of one member over time; all states if no names are given."""
     axes = _axes(axes)
@@ -60,6 +76,7 @@ def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: 
     return axes
 
 
+@styled
 def plot_raster(
     times: np.ndarray, senders: np.ndarray, *, axes: Axes | None = None, colour: str = INK, unit: str = "s"
 ) -> Axes:
@@ -71,6 +88,7 @@ def plot_raster(
     return axes
 
 
+@styled
 def plot_reactions(
     reactions: Mapping[str, tuple[Sequence[str], Sequence[str], Sequence[str]]], *, axes: Axes | None = None
 ) -> Axes:
@@ -136,8 +154,7 @@ def _axes(axes: Axes | None) -> Axes:
         return axes
     import matplotlib.pyplot
 
-    with matplotlib.rc_context(STYLE):
-        return matplotlib.pyplot.subplots(layout="constrained")[1]
+    return matplotlib.pyplot.subplots(layout="constrained")[1]
 
 
 def _spread(n: int, links: Sequence[tuple[int, int]], sweeps: int = 300) -> np.ndarray:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cascades.commands.branch import branch
 from cascades.commands.equilibria import equilibria
+from cascades.commands.network import network
 from cascades.commands.simulate import simulate
 from cascades.commands.warm_up import warm_up
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "simulate": simulate,
     "equilibria": equilibria,
+    "branch": branch,
+    "network": network,
     "warm-up": warm_up,
 }

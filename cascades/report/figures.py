@@ -7,16 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cascades.plot import COLOURS, DOWN, GREY, INK, LIGHT, UP, new_figure, set_decades, set_title, with_unit
+from cascades.plot import (
+    COLOURS,
+    DOWN,
+    GREY,
+    INK,
+    LIGHT,
+    UP,
+    new_figure,
+    plot_raster,
+    set_decades,
+    set_title,
+    with_unit,
+)
 from cascades.report.bistability import Diagram
 from cascades.report.experiments import Experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cascades.network import Recording
+
 WINDOWS = {"LTP": 1.3, "LTD": 3.0}  # [s] of calcium shown
+ROWS = (160, 40)  # neurons of the raster: of the first population, of each other one
+LAST = 2000.0  # [ms] of spikes shown
 
 
+@styled
 def experiments(both: Sequence[Experiment], states: Sequence[float]) -> Figure:
     """Calcium at the beginning of each protocol, and the read-out over all of it; `states` are its
     levels at the equilibria at rest."""
@@ -41,6 +58,7 @@ def experiments(both: Sequence[Experiment], states: Sequence[float]) -> Figure:
     return figure
 
 
+@styled
 def bifurcation(diagram: Diagram, unit: str = "uM") -> Figure:
     """Every branch over held calcium; the equilibria at rest on a line of their own."""
     figure, axes = new_figure(width=7.2, height=4.0)
@@ -84,3 +102,40 @@ def _branch(axes: Any, branch: Any, name: str, colour: str) -> None:
             fontsize=8,
             color=INK,
         )
+
+
+@styled
+def network(recording: Recording) -> Figure:
+    """Spikes, rates, and the plastic synapses before and after."""
+    figure, axes = new_figure(2, 2, width=8.6, height=5.2, width_ratios=(1.7, 1.0))
+    raster, rates, weights, course = axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]
+    end = recording.start + recording.duration
+    offset = 0
+    for name, colour in zip(recording.population_names, (UP, DOWN, *COLOURS[2:]), strict=False):
+        times, indices = recording.spikes(name)
+        rows = min(recording.network.population(name).size, ROWS[min(offset, 1)])
+        shown = (indices < rows) & (times > end - LAST)
+        plot_raster(times[shown] / 1e3, indices[shown] + offset, axes=raster, colour=colour)
+        centres, rate = recording.rate_in_time(name, 50.0)
+        rates.plot(centres / 1e3, rate, color=colour, linewidth=0.8, label=name)
+        offset += rows
+    set_title(raster, f"Spikes of {offset} neurons in the last {LAST / 1e3:g} s")
+    set_title(rates, "Rate of each population")
+    rates.set(xlabel="time [s]", ylabel="rate [Hz]")
+    rates.legend(ncols=2)
+    for name, efficacies in recording.final_efficacies.items():
+        edges = np.linspace(0.0, 1.0, 51)
+        weights.hist(efficacies, edges, density=True, color=UP, alpha=0.75, label="end")
+        start = recording.sampled_efficacies[name][0]
+        weights.hist(
+            start, edges[::5], density=True, histtype="step", color=INK, linewidth=1.0, label="start"
+        )
+        mean, spread = recording.mean_efficacy[name], recording.spread_of_efficacy[name]
+        course.fill_between(recording.times / 1e3, mean - spread, mean + spread, color=LIGHT, linewidth=0)
+        course.plot(recording.times / 1e3, mean, color=UP)
+    set_title(weights, "Efficacies of plastic synapses")
+    weights.set(xlabel="efficacy", ylabel="density")
+    weights.legend()
+    set_title(course, "Their mean and spread")
+    course.set(xlabel="time [s]", ylabel="efficacy", ylim=(0.0, 1.0))
+    return figure

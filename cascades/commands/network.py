@@ -1,0 +1,89 @@
+"""A network of spiking neurons that learns with a calcium rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from cascades.commands.options import FORCE, JSON, OUT, SEED
+from cascades.commands.output import check_free, output_folder, print_json, print_table
+from cascades.commands.progress import Steps, show_steps
+from cascades.errors import UnknownName
+
+if TYPE_CHECKING:
+    from cascades.reduction import CalciumRule
+
+_RULE = typer.Argument(help="A rule.json, a published parameter set, or a model to derive the rule from.")
+
+
+def network(
+    rule: Annotated[str, _RULE] = "cortical slice",
+    neurons: Annotated[int, typer.Option(min=10, help="Four fifths are excitatory.")] = 2000,
+    synapses: Annotated[int, typer.Option(min=1, help="Plastic synapses per excitatory neuron.")] = 100,
+    duration: Annotated[float, typer.Option(help="Biological time [s].")] = 10.0,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: SEED = 0,
+    out: OUT = None,
+    force: FORCE = False,
+    json: JSON = False,
+) -> None:
+    """Run a balanced network; --out gets recording.npz and network.png."""
+    from cascades import run_network
+    from cascades.network import balanced_network
+
+    if out is not None:
+        check_free(out, force)
+    with show_steps() as step:
+        learned = _rule(rule, step)
+        described = balanced_network(learned, neurons=neurons, inputs=synapses)
+        described.check_memory()
+        with step(f"{duration:g} s of {neurons} neurons") as report:
+            recording = run_network(described, 1e3 * duration, seed=seed, threads=threads, progress=report)
+    if out is not None:
+        from cascades.report.figures import network as draw
+
+        with output_folder(out, force) as folder:
+            recording.save(folder / "recording.npz")
+            draw(recording).savefig(folder / "network.png", dpi=150)
+    if json:
+        print_json(numbers(recording))
+        return
+    rows = [[f"rate of {name}", recording.rate(name), "Hz"] for name in recording.population_names]
+    for name, efficacies in recording.final_efficacies.items():
+        before = float(recording.mean_efficacy[name][0])
+        rows += [[f"mean efficacy {name}, start", before, ""], ["end", float(np.mean(efficacies)), ""]]
+        rows.append(["above 1/2 at the end", float(np.mean(efficacies > 0.5)), ""])
+    print_table(["", "value", "unit"], rows)
+    if not recording.complete:
+        print(f"interrupted after {recording.duration / 1e3:g} s; this is what was reached")
+
+
+def numbers(recording: Any) -> dict[str, Any]:
+    """What a recording says, for JSON."""
+    return {
+        "duration_s": recording.duration / 1e3,
+        "seed": recording.seed,
+        "complete": recording.complete,
+        "spikes": int(recording.spike_times.size),
+        "rates_Hz": recording.rates,
+        "mean_efficacy": dict(recording.mean_efficacy),
+        "plastic_synapses": {name: int(values.size) for name, values in recording.final_efficacies.items()},
+        "final_mean_efficacy": {name: float(np.mean(v)) for name, v in recording.final_efficacies.items()},
+    }
+
+
+def _rule(text: str, step: Steps) -> CalciumRule:
+    """The rule in a file, of a published set, or derived from a model.  Raises UnknownName."""
+    from cascades.library import model_names
+    from cascades.reduction import PUBLISHED, CalciumRule, published_rule
+
+    if text in PUBLISHED:
+        return published_rule(text)
+    if text.endswith(".json"):
+        return CalciumRule.from_json(Path(text).read_text(encoding="utf-8"))
+    if text in model_names() or text.endswith((".xml", ".ant")):
+        raise UnknownName("rule", text, PUBLISHED)
+    raise UnknownName("rule", text, [*PUBLISHED, *model_names()])
