@@ -18,6 +18,7 @@ from cascades.plot import (
     plot_raster,
     set_decades,
     set_title,
+    styled,
     with_unit,
 )
 from cascades.report.bistability import Diagram
