@@ -20,38 +20,59 @@ EASY, HARD = 3, 5  # Newton iterations up to which the step grows, and from whic
 GROW, SHRINK = 1.5, 0.6
 
 
+class Linear(abc.ABC):
+    """The equations of a curve linearised at a point."""
+
+    @abc.abstractmethod
+    def newton(self, row: np.ndarray, gap: float) -> tuple[np.ndarray, float]:
+        """The step d with dF d = F and row . d = gap, and the sign of the bordered determinant (0 if
+        the matrix is singular)."""
+
+    @abc.abstractmethod
+    def tangent(self, guide: np.ndarray) -> tuple[np.ndarray, float]:
+        """t with dF t = 0 and guide . t = 1, and the sign of the bordered determinant."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Linear):
+    """F, shape (N,), and dF/du, shape (N, N + 1)."""
+
+    residual: np.ndarray
+    jacobian: np.ndarray
+
+    def newton(self, row: np.ndarray, gap: float) -> tuple[np.ndarray, float]:
+        return _bordered_solve(self.jacobian, row, np.append(self.residual, gap))
+
+    def tangent(self, guide: np.ndarray) -> tuple[np.ndarray, float]:
+        right = np.zeros(guide.size)
+        right[-1] = 1.0
+        return _bordered_solve(self.jacobian, guide, right)
+
+
 class Curve(abc.ABC):
     """F(u) = 0 with u of size N + 1 in scaled units, so that the plain norm makes sense."""
 
     @abc.abstractmethod
-    def residual(self, u: np.ndarray) -> np.ndarray:
-        """F, shape (N,)."""
-
-    @abc.abstractmethod
-    def jacobian(self, u: np.ndarray) -> np.ndarray:
-        """dF/du, shape (N, N + 1)."""
+    def linearise(self, u: np.ndarray) -> Linear:
+        """F and its derivative at u."""
 
     @abc.abstractmethod
     def in_range(self, u: np.ndarray) -> str:
         """Empty, or why the curve ends here."""
 
-    def solve(self, jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
-        """The solution of [jacobian; row] d = right and the sign of the determinant (0: singular)."""
-        return bordered_solve(jacobian, row, right)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurvePoint:
-    """A point of a curve, its unit tangent, the Jacobian there, and the sign of the determinant of
-    the Jacobian bordered by the tangent, which changes where two branches cross."""
+    """A point of a curve, its unit tangent, the equations linearised there, and the sign of the
+    determinant bordered by the tangent, which changes where two branches cross."""
 
     u: np.ndarray
     tangent: np.ndarray
-    jacobian: np.ndarray
+    linear: Linear
     orientation: float
 
 
-def bordered_solve(jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
+def _bordered_solve(jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
     """The solution d of [jacobian; row] d = right, and the sign of that matrix' determinant."""
     size = row.size
     matrix = np.empty((size, size), order="F")
@@ -60,19 +81,8 @@ def bordered_solve(jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) -> 
     lu, pivots, info = dgetrf(matrix, overwrite_a=1)
     if info != 0:
         return np.full(size, np.nan), 0.0
-    diagonal = lu.diagonal()
-    swaps = np.count_nonzero(pivots != np.arange(size)) + np.count_nonzero(diagonal < 0.0)
-    solution, _ = dgetrs(lu, pivots, right)
-    return solution, -1.0 if swaps % 2 else 1.0
-
-
-def tangent_at(curve: Curve, jacobian: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, float]:
-    """The unit tangent that points along `guide`, and the sign of the bordered determinant."""
-    right = np.zeros(guide.size)
-    right[-1] = 1.0
-    t, sign = curve.solve(jacobian, guide, right)
-    length = float(np.linalg.norm(t))
-    return (t / length, sign) if length > 0.0 else (t, sign)
+    odd = np.count_nonzero(pivots != np.arange(size)) + np.count_nonzero(lu.diagonal() < 0.0)
+    return dgetrs(lu, pivots, right)[0], -1.0 if odd % 2 else 1.0
 
 
 def any_tangent(jacobian: np.ndarray) -> np.ndarray:
@@ -82,42 +92,39 @@ def any_tangent(jacobian: np.ndarray) -> np.ndarray:
 
 def correct(
     curve: Curve, guess: np.ndarray, row: np.ndarray, tolerance: float, level: float | None = None
-) -> tuple[np.ndarray, np.ndarray, int] | None:
+) -> tuple[np.ndarray, int] | None:
     """Newton for F(u) = 0 within the hyperplane through `guess` (or at row . u = level).
 
     Returns
     -------
-    u, jacobian, iterations
+    u, iterations
         or None if Newton does not converge.
     """
     u = guess.copy()
-    right = np.empty(u.size)
     level = float(row @ guess) if level is None else level
     previous = np.inf
     for iteration in range(1, MOST_ITERATIONS + 1):
-        jacobian = curve.jacobian(u)
-        right[:-1] = curve.residual(u)
-        right[-1] = row @ u - level
-        step, sign = curve.solve(jacobian, row, right)
+        step, sign = curve.linearise(u).newton(row, float(row @ u) - level)
         length = float(np.linalg.norm(step))
         if sign == 0.0 or not np.isfinite(length) or (iteration > 2 and length > 2.0 * previous):
             return None
         u = u - step
         # Convergence is quadratic: a step below the root of the tolerance leaves an error below it.
         if length < tolerance or (length < 1e-2 * np.sqrt(tolerance) and length < 0.1 * previous):
-            return u, jacobian, iteration
+            return u, iteration
         previous = length
     return None
 
 
 def point_at(curve: Curve, u: np.ndarray, guide: np.ndarray) -> CurvePoint:
-    """A converged `u` with its tangent."""
-    jacobian = curve.jacobian(u)
-    tangent, sign = tangent_at(curve, jacobian, guide)
-    return CurvePoint(u, tangent, jacobian, sign)
+    """A converged `u` with the unit tangent that points along `guide`."""
+    linear = curve.linearise(u)
+    tangent, sign = linear.tangent(guide)
+    length = float(np.linalg.norm(tangent))
+    return CurvePoint(u, tangent / length if length > 0.0 else tangent, linear, sign)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """Two consecutive points; `reason` is set when the curve ends at the second."""
 
@@ -163,7 +170,7 @@ def _advance(
         with np.errstate(all="ignore"):
             found = correct(curve, here.u + h * here.tangent, here.tangent, settings.tolerance)
         if found is not None:
-            u, _, iterations = found
+            u, iterations = found
             there = point_at(curve, u, here.tangent)
             turn = float(there.tangent @ here.tangent)
             if np.isfinite(turn) and turn > settings.sharpest_turn and there.orientation != 0.0:

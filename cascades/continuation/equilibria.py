@@ -220,7 +220,7 @@ def _connected(problem: Problem, q: np.ndarray, x: np.ndarray) -> Iterator[np.nd
         level = u[-1]
         row = np.zeros(u.size)
         row[-1] = 1.0
-        tangent = any_tangent(curve.jacobian(u))
+        tangent = any_tangent(curve.linearise(u).jacobian)
         for direction in (1.0, -1.0):
             closed = False
             for step in follow(curve, point_at(curve, u, tangent * direction), _SETTINGS):

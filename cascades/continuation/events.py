@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cascades.continuation.arclength import Curve, CurvePoint, correct, point_at
+from cascades.continuation.arclength import Curve, CurvePoint, Dense, Linear, correct, point_at
 from cascades.continuation.branch import SpecialPoint
 from cascades.continuation.branch_point import crossing_tangents, refine_branch_point
 from cascades.continuation.fold import fold_coefficient, fold_system
@@ -30,11 +30,8 @@ class EquilibriumCurve(Curve):
 
     scaled: Scaled
 
-    def residual(self, u: np.ndarray) -> np.ndarray:
-        return self.scaled.rates(u)
-
-    def jacobian(self, u: np.ndarray) -> np.ndarray:
-        return self.scaled.jacobian(u)
+    def linearise(self, u: np.ndarray) -> Dense:
+        return Dense(self.scaled.rates(u), self.scaled.jacobian(u))
 
     def in_range(self, u: np.ndarray) -> str:
         return outside(self.scaled, u)
@@ -52,8 +49,11 @@ class Marked:
         return int(np.count_nonzero(self.eigenvalues.real > 0.0))
 
 
-def eigenvalues(scaled: Scaled, jacobian: np.ndarray) -> np.ndarray:
-    return np.linalg.eigvals(jacobian[:, : scaled.n])
+def eigenvalues(scaled: Scaled, linear: Linear) -> np.ndarray:
+    """Of the states' part of a dense Jacobian; NaN where it is not dense."""
+    if not isinstance(linear, Dense):
+        return np.full(scaled.n, np.nan + 0j)
+    return np.linalg.eigvals(linear.jacobian[:, : scaled.n])
 
 
 def find_events(
@@ -90,7 +90,7 @@ def find_events(
 
 def _other_unstable(scaled: Scaled, cut: CurvePoint) -> int:
     """Unstable eigenvalues at a fold or branch point, the vanishing one left out."""
-    values = eigenvalues(scaled, cut.jacobian)
+    values = eigenvalues(scaled, cut.linear)
     return int(np.count_nonzero(np.delete(values, np.argmin(np.abs(values))).real > 0.0))
 
 
@@ -110,8 +110,7 @@ def _keep(
         dropped.append(f"a {kind} near {name} = {value:.6g} could not be refined")
         return
     u, point = refined
-    jacobian = scaled.jacobian(u)
-    cuts.append(CurvePoint(u, a.tangent, jacobian, a.orientation))
+    cuts.append(CurvePoint(u, a.tangent, Dense(scaled.rates(u), scaled.jacobian(u)), a.orientation))
     found.append((float((b.u - a.u) @ (u - a.u)), point))
 
 
@@ -186,10 +185,10 @@ def _hopf(
     halfway = 0.5 * (left + right)
 
     def count(point: CurvePoint) -> float:
-        return float(np.count_nonzero(eigenvalues(scaled, point.jacobian).real > 0.0)) - halfway
+        return float(np.count_nonzero(eigenvalues(scaled, point.linear).real > 0.0)) - halfway
 
     def attempt(guess: CurvePoint) -> tuple[np.ndarray, SpecialPoint] | None:
-        values = eigenvalues(scaled, guess.jacobian)
+        values = eigenvalues(scaled, guess.linear)
         pairs = values[values.imag > 0.0]
         if pairs.size == 0:
             return None

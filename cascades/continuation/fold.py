@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cascades.continuation.arclength import Curve
+from cascades.continuation.arclength import Curve, Dense
 from cascades.continuation.scaled import Scaled, outside
 
 
@@ -36,17 +36,13 @@ class FoldSystem(Curve):
         left = np.linalg.solve(matrix.T, last)
         return right[:n], left[:n], float(right[n])
 
-    def residual(self, u: np.ndarray) -> np.ndarray:
-        return np.append(self.scaled.rates(u), self.vectors(u)[2])
-
-    def jacobian(self, u: np.ndarray) -> np.ndarray:
-        v, w, _ = self.vectors(u)
-        return np.vstack([self.scaled.jacobian(u), -self.scaled.contraction(u, w, v)])
-
     def residual_and_jacobian(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         v, w, g = self.vectors(u)
         residual = np.append(self.scaled.rates(u), g)
         return residual, np.vstack([self.scaled.jacobian(u), -self.scaled.contraction(u, w, v)])
+
+    def linearise(self, u: np.ndarray) -> Dense:
+        return Dense(*self.residual_and_jacobian(u))
 
     def in_range(self, u: np.ndarray) -> str:
         return outside(self.scaled, u)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from cascades.continuation.arclength import Curve
+from cascades.continuation.arclength import Curve, Dense
 from cascades.continuation.scaled import Scaled, outside
 
 _ENTRIES = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -75,6 +75,9 @@ class HopfSystem(Curve):
 
     def residual_and_jacobian(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.residual(u), self.jacobian(u)
+
+    def linearise(self, u: np.ndarray) -> Dense:
+        return Dense(*self.residual_and_jacobian(u))
 
     def in_range(self, u: np.ndarray) -> str:
         return outside(self.scaled, u[:-1])

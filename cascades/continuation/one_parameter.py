@@ -107,13 +107,13 @@ def refuse_idle(problem: Problem, parameter: str, x: np.ndarray, q: np.ndarray) 
 
 def curve_point(curve: EquilibriumCurve, u: np.ndarray, direction: float) -> CurvePoint:
     """A point with the tangent along which the parameter grows (direction 1) or falls (-1)."""
-    tangent = any_tangent(curve.jacobian(u))
+    tangent = any_tangent(curve.linearise(u).jacobian)
     sign = tangent[-1] if tangent[-1] != 0.0 else 1.0
     return point_at(curve, u, tangent * np.sign(sign) * direction)
 
 
 def reversed_point(point: CurvePoint) -> CurvePoint:
-    return CurvePoint(point.u, -point.tangent, point.jacobian, -point.orientation)
+    return CurvePoint(point.u, -point.tangent, point.linear, -point.orientation)
 
 
 @dataclass
@@ -139,14 +139,14 @@ def trace(
 
 def _half(curve: EquilibriumCurve, start: CurvePoint, settings: ContinuationSettings) -> _Half:
     half = _Half()
-    here = Marked(start, eigenvalues(curve.scaled, start.jacobian))
+    here = Marked(start, eigenvalues(curve.scaled, start.linear))
     half.points.append(here)
     if _leaves(curve, start):
         half.reason = _leaves(curve, start)
         return half
     try:
         for step in _within(curve, start, settings, half):
-            there = Marked(step, eigenvalues(curve.scaled, step.jacobian))
+            there = Marked(step, eigenvalues(curve.scaled, step.linear))
             special, dropped = find_events(curve, here, there)
             special += _user_events(curve, here.point, step, settings)
             half.special += special

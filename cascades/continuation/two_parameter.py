@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.continuation.arclength import Curve, CurvePoint, any_tangent, follow, point_at
+from cascades.continuation.arclength import Curve, CurvePoint, Dense, any_tangent, follow, point_at
 from cascades.continuation.branch import Branch, SpecialPoint
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.events import is_between, special_point
@@ -250,11 +250,8 @@ class _Renewed(Curve):
     def __init__(self, tests: _FoldTests | _HopfTests):
         self.tests = tests
 
-    def residual(self, u: np.ndarray) -> np.ndarray:
-        return self.tests.system.residual(u)
-
-    def jacobian(self, u: np.ndarray) -> np.ndarray:
-        return self.tests.system.jacobian(u)
+    def linearise(self, u: np.ndarray) -> Dense:
+        return self.tests.system.linearise(u)
 
     def in_range(self, u: np.ndarray) -> str:
         return self.tests.system.in_range(u)
@@ -278,7 +275,7 @@ def _two_ways(
     root = _onto_curve(tests, start)
     tests = tests.refreshed(root)
     curve = _Renewed(tests)
-    first = point_at(curve, root, any_tangent(curve.jacobian(root)))
+    first = point_at(curve, root, any_tangent(curve.linearise(root).jacobian))
     forward = _half(tests, first, settings)
     backward = _Half([root], [], [])
     if not forward.closed and forward.reason != INTERRUPTED:
@@ -304,7 +301,8 @@ def _onto_curve(tests: _FoldTests | _HopfTests, start: np.ndarray) -> np.ndarray
     """The start brought onto the curve by least-norm Newton steps."""
     u = start.copy()
     for _ in range(20):
-        step = np.linalg.lstsq(tests.system.jacobian(u), tests.system.residual(u), rcond=None)[0]
+        residual, jacobian = tests.system.residual_and_jacobian(u)
+        step = np.linalg.lstsq(jacobian, residual, rcond=None)[0]
         u = u - step
         if np.linalg.norm(step) < 1e-12 * (1.0 + np.linalg.norm(u)):
             break
