@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cascades.claims import curves, equilibria, folds, formulas, timecourse
+from cascades.claims import comparison, curves, equilibria, folds, formulas, timecourse
 from cascades.claims.subject import Subject
 
 Measure = Callable[..., float | Sequence[float]]
@@ -31,6 +31,11 @@ MEASURES: dict[str, Measure] = {
     "pairing_change": curves.pairing_change,
     "pairing_extremum": curves.pairing_extremum,
     "threshold_dose": timecourse.threshold_dose,
+    "threshold_value": comparison.threshold_value,
+    "last_above": comparison.last_above,
+    "ratio": comparison.ratio,
+    "direction": comparison.direction,
+    "cycle": comparison.cycle,
 }
 
 
