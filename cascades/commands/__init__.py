@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from cascades.commands.branch import branch
 from cascades.commands.equilibria import equilibria
+from cascades.commands.models import models
 from cascades.commands.network import network
 from cascades.commands.simulate import simulate
 from cascades.commands.warm_up import warm_up
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "models": models,
     "simulate": simulate,
     "equilibria": equilibria,
     "branch": branch,
