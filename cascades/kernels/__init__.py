@@ -4,7 +4,8 @@
     elementary   exp, log and pow on vectors, as LLVM code
     factor       LU from tables, for matrices too large to be written out as code
     rodas5p      the coefficients of the Rosenbrock method
-    lanes        the driver: many initial-value problems, one per lane
+    lanes        the records and buffers of the driver
+    driver       many initial-value problems, one per lane
     random       counter-based random numbers
 
 Nothing here raises: a status per member says what happened.
@@ -20,7 +21,7 @@ def warm_up() -> float:
     """
     import time
 
-    from cascades.kernels.lanes import compile_driver
+    from cascades.kernels.driver import compile_driver
     from cascades.kernels.vectors import native_lanes
 
     start = time.perf_counter()

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from numba import njit
 
-from cascades.kernels.vectors import element, load, load_at, splat, store, store_at, table_entry
+from cascades.kernels.vectors import (
+    element,
+    load,
+    load_at,
+    real_at,
+    set_real,
+    splat,
+    store,
+    store_at,
+    table_entry,
+)
 
 INLINE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -21,16 +31,15 @@ def subtract_run(lanes, wide, work, column, w, place, length, factor):
         for i in range(length):
             store(work, column + i, load(lanes, work, column + i) - factor * load(lanes, w, place + i))
         return
-    flat, entries = work.reshape(work.size), w.reshape(w.size)
     width = len(wide)
     i = 0
     number = element(factor, 0)
     while i + width <= length:
-        row = load_at(wide, flat, column + i) - splat(wide, number) * load_at(wide, entries, place + i)
-        store_at(flat, column + i, row)
+        row = load_at(wide, work, column + i) - splat(wide, number) * load_at(wide, w, place + i)
+        store_at(work, column + i, row)
         i += width
     while i < length:
-        flat[column + i] -= number * entries[place + i]
+        set_real(work, column + i, real_at(work, column + i) - number * real_at(w, place + i))
         i += 1
 
 
@@ -38,11 +47,10 @@ def subtract_run(lanes, wide, work, column, w, place, length, factor):
 def factor_rows(lanes, wide, table, w, work):
     """Replace the matrix in `w` (stored row by row) by its L and U; pivots are stored inverted.
 
-    table : (start, columns, diagonal, run_start, runs), see `compiler.lanes.FactorTable`
+    table : the record with the addresses start, columns, diagonal, run_start, runs, and the size n
     work : one row of `lanes` per column
     """
-    n = table.diagonal.size
-    for i in range(n):
+    for i in range(table.n):
         first, last = table_entry(table.start, i), table_entry(table.start, i + 1)
         for place in range(first, last):
             store(work, table_entry(table.columns, place), load(lanes, w, place))

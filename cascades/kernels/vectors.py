@@ -3,7 +3,8 @@
 numba neither vectorises reliably nor knows that arrays do not overlap, so kernels that need speed say
 what they mean: `lanes` is a tuple of as many zeros as there are lanes (its length is part of its type,
 which is what a compiled function is cached by), `load(lanes, rows, i)` reads row i of an array of
-rows, `store` writes it.  No index is checked: callers size their arrays.
+rows, `store` writes it.  Arrays may be given as addresses (integers), which keeps the code of kernels with
+many arrays small; nobody checks an index, so callers size their arrays and keep them alive.
 
     lanes = lane_tuple(8)
     @njit
@@ -169,8 +170,15 @@ larger = _of_two(_larger)
 choose = _of_three(_choose)  # choose(mask, a, b): a where mask > 0, else b
 
 
+def _start(context: Any, builder: Any, type_: Any, array: Any) -> Any:
+    """Where the numbers of an array, or those at an address, begin."""
+    if isinstance(type_, types.Integer):
+        return builder.inttoptr(array, _DOUBLE.as_pointer())
+    return cgutils.create_struct_proxy(type_)(context, builder, array).data
+
+
 def _row_pointer(context: Any, builder: Any, type_: Any, array: Any, index: Any, lanes: int) -> Any:
-    start = cgutils.create_struct_proxy(type_)(context, builder, array).data
+    start = _start(context, builder, type_, array)
     return builder.gep(builder.bitcast(start, ir.VectorType(_DOUBLE, lanes).as_pointer()), [index])
 
 
@@ -214,7 +222,7 @@ def load_at(typing_context, lanes, array, i):  # type: ignore[no-untyped-def]
     width = len(lanes)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[1])(context, builder, args[1]).data
+        start = _start(context, builder, signature.args[1], args[1])
         index = _index(context, builder, signature.args[2], args[2])
         pointer = builder.bitcast(builder.gep(start, [index]), ir.VectorType(_DOUBLE, width).as_pointer())
         value = builder.load(pointer)
@@ -229,7 +237,7 @@ def store_at(typing_context, array, i, value):  # type: ignore[no-untyped-def]
     """Write the elements of a flat float64 array that begin at element i, aligned or not."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
+        start = _start(context, builder, signature.args[0], args[0])
         index = _index(context, builder, signature.args[1], args[1])
         pointer = builder.bitcast(builder.gep(start, [index]), args[2].type.as_pointer())
         builder.store(args[2], pointer).align = 8
@@ -244,8 +252,8 @@ def gather(typing_context, lanes, array, indices, i):  # type: ignore[no-untyped
     width = len(lanes)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[1])(context, builder, args[1]).data
-        table = cgutils.create_struct_proxy(signature.args[2])(context, builder, args[2]).data
+        start = _start(context, builder, signature.args[1], args[1])
+        table = _start(context, builder, signature.args[2], args[2])
         first = _index(context, builder, signature.args[3], args[3])
         result = ir.Constant(ir.VectorType(_DOUBLE, width), ir.Undefined)
         for lane in range(width):
@@ -313,16 +321,70 @@ def combine(typing_context, start, weights, rows, i, stride):  # type: ignore[no
     return start(start, weights, rows, i, stride), generate
 
 
+def _scalar_access(width: int, integer: bool, get: bool) -> Any:
+    """Read or write number i at an address, or of a flat array."""
+    kind = ir.IntType(width) if integer else _DOUBLE
+    numba_type = types.int64 if integer else types.float64
+
+    def pointer(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        start = builder.bitcast(_start(context, builder, signature.args[0], args[0]), kind.as_pointer())
+        return builder.gep(start, [_index(context, builder, signature.args[1], args[1])])
+
+    def read(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        value = builder.load(pointer(context, builder, signature, args))
+        return builder.sext(value, _INT64) if integer and width < 64 else value
+
+    def write(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        value = context.cast(builder, args[2], signature.args[2], numba_type)
+        builder.store(value, pointer(context, builder, signature, args))
+        return context.get_dummy_value()
+
+    @intrinsic
+    def reader(typing_context, array, i):  # type: ignore[no-untyped-def]
+        return numba_type(array, i), read
+
+    @intrinsic
+    def writer(typing_context, array, i, value):  # type: ignore[no-untyped-def]
+        return types.void(array, i, value), write
+
+    return reader if get else writer
+
+
 @intrinsic
-def table_entry(typing_context, table, i):  # type: ignore[no-untyped-def]
-    """table[i] of an int32 array, without numba's handling of negative indices."""
+def cell(typing_context, lanes, rows, i, lane):  # type: ignore[no-untyped-def]
+    """The number of one lane in row i."""
+    width = len(lanes)
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
-        index = _index(context, builder, signature.args[1], args[1])
-        return builder.sext(builder.load(builder.gep(start, [index])), _INT64)
+        return builder.load(_cell_pointer(context, builder, signature, args, width))
 
-    return types.int64(table, i), generate
+    return types.float64(lanes, rows, i, lane), generate
+
+
+@intrinsic
+def set_cell(typing_context, lanes, rows, i, lane, value):  # type: ignore[no-untyped-def]
+    width = len(lanes)
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        number = context.cast(builder, args[4], signature.args[4], types.float64)
+        builder.store(number, _cell_pointer(context, builder, signature, args, width))
+        return context.get_dummy_value()
+
+    return types.void(lanes, rows, i, lane, value), generate
+
+
+def _cell_pointer(context: Any, builder: Any, signature: Any, args: Any, width: int) -> Any:
+    row = _index(context, builder, signature.args[2], args[2])
+    lane = _index(context, builder, signature.args[3], args[3])
+    at = builder.add(builder.mul(row, ir.Constant(_INT64, width)), lane)
+    return builder.gep(_start(context, builder, signature.args[1], args[1]), [at])
+
+
+table_entry = _scalar_access(32, True, True)  # table[i] of int32
+whole_at = _scalar_access(64, True, True)  # array[i] of int64
+set_whole = _scalar_access(64, True, False)  # array[i] = value
+real_at = _scalar_access(64, False, True)  # array[i] of float64
+set_real = _scalar_access(64, False, False)
 
 
 @intrinsic
@@ -330,7 +392,7 @@ def prefetch(typing_context, array, i):  # type: ignore[no-untyped-def]
     """Ask for the cache line of element i of an array, to be written soon."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
+        start = _start(context, builder, signature.args[0], args[0])
         index = _index(context, builder, signature.args[1], args[1])
         pointer = builder.bitcast(builder.gep(start, [index]), ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32])
@@ -346,7 +408,7 @@ def take_ticket(typing_context, counter):  # type: ignore[no-untyped-def]
     """Add one to the first element of an int64 array that threads share; returns what it was."""
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        start = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
+        start = _start(context, builder, signature.args[0], args[0])
         return builder.atomic_rmw("add", start, ir.Constant(_INT64, 1), "monotonic")
 
     return types.int64(counter), generate
@@ -358,13 +420,11 @@ def call_code(typing_context, address, y, p, x, out, offset):  # type: ignore[no
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
         byte = ir.IntType(8).as_pointer()
-        data = [
-            cgutils.create_struct_proxy(t)(context, builder, a).data
-            for t, a in zip(signature.args[1:5], args[1:5], strict=True)
-        ]
-        data[3] = builder.gep(data[3], [_index(context, builder, signature.args[5], args[5])])
+        pairs = zip(signature.args[1:5], args[1:5], strict=True)
+        starts = [_start(context, builder, t, a) for t, a in pairs]
+        starts[3] = builder.gep(starts[3], [_index(context, builder, signature.args[5], args[5])])
         function = ir.FunctionType(ir.VoidType(), [byte] * 4).as_pointer()
-        builder.call(builder.inttoptr(args[0], function), [builder.bitcast(d, byte) for d in data])
+        builder.call(builder.inttoptr(args[0], function), [builder.bitcast(d, byte) for d in starts])
         return context.get_dummy_value()
 
     return types.void(types.int64, y, p, x, out, offset), generate

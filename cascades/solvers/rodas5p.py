@@ -1,6 +1,6 @@
 """Rodas5P in vector lanes: the solver for stiff runs, single or by the million.
 
-Members are shared out over lanes and threads by `cascades.kernels.lanes`; this file turns a problem
+Members are shared out over lanes and threads by `cascades.kernels.driver`; this file turns a problem
 into arrays, starts the threads, and looks after state-triggered events.
 """
 
@@ -16,7 +16,7 @@ from cascades.solvers.base import Integration, Solution, Solver
 
 if TYPE_CHECKING:
     from cascades.compiler.lanes import LaneCode
-    from cascades.kernels.lanes import Code, Job
+    from cascades.kernels.lanes import Memory
 
 _BUDGET = 20_000  # steps between looks at the keyboard
 _WHILE_WAITING = 0.05  # s
@@ -44,34 +44,27 @@ class Rodas5P(Solver):
     max_steps: int = 10_000_000
 
     def integrate(self, problem: Integration) -> Solution:
-        from cascades.kernels import lanes as kernel
+        from cascades.kernels import driver, lanes
         from cascades.kernels.vectors import lane_tuple, native_lanes
 
-        lanes = self.lanes or (native_lanes() if problem.n_members > 1 else 1)
-        code = problem.compiled.lane_code(lanes)
+        width = self.lanes or (native_lanes() if problem.n_members > 1 else 1)
+        compiled = problem.compiled.lane_code(width)
+        code = pack_code(compiled)
         job = make_job(problem, self.max_steps)
-        call = (
-            lane_tuple(lanes),
-            lane_tuple(lanes if lanes > 1 else native_lanes()),
-            lane_addresses(code),
-            job,
-        )
+        marks = (lane_tuple(width), lane_tuple(lanes.vector_width(width)))
 
         def work() -> None:
-            state = kernel.make_lanes(lanes)
-            rows = kernel.make_rows(
-                lanes, code.n_states, code.n_parameters, code.n_context, code.n_factors,
-                code.n_conditions + code.n_triggers, problem.atol,
-            )  # fmt: skip
+            state = lanes.make_lanes(width)
+            rows = lanes.make_rows(width, _sizes(compiled), problem.atol)
             while True:
-                reason = kernel.run(*call, state, rows, _BUDGET)
-                if reason == kernel.FINISHED:
+                reason = driver.run(*marks, code.record, job.record, state, rows.record, _BUDGET)
+                if reason == lanes.FINISHED:
                     return
-                if reason == kernel.ATTENTION:
+                if reason == lanes.ATTENTION:
                     raise SystemError("no event can fire without code for it")
 
-        _in_threads(work, self._n_threads(problem.n_members, lanes), job)
-        return Solution(job.out, job.status, job.reached, job.steps)
+        _in_threads(work, self._n_threads(problem.n_members, width), job["halt"])
+        return Solution(job["out"], job["status"], job["reached"], job["steps"])
 
     def _n_threads(self, members: int, lanes: int) -> int:
         import os
@@ -80,58 +73,72 @@ class Rodas5P(Solver):
         return max(1, min(available, members // (2 * lanes)))
 
 
-def make_job(problem: Integration, max_steps: int, reported: Any = None) -> Job:
+def make_job(problem: Integration, max_steps: int, reported: Any = None) -> Memory:
     """The arrays of a problem.  `reported` are the states that are kept (all by default)."""
-    from cascades.kernels.lanes import INTERRUPTED, Job
+    from cascades.kernels.lanes import INTERRUPTED, JOB, pack
 
     members, n = problem.initial.shape
     sizes = np.array([stops.time.size for stops in problem.stops], dtype=np.int64)
     last = np.cumsum(sizes)
     which = np.arange(members) if len(problem.stops) > 1 else np.zeros(members, dtype=np.int64)
     kept = np.arange(n) if reported is None else np.asarray(reported, dtype=np.int64)
+    times = np.ascontiguousarray(problem.times, dtype=np.float64)
 
     def joined(name: str, kind: Any) -> Any:
-        parts = [getattr(stops, name) for stops in problem.stops]
-        return np.concatenate([*parts, np.zeros(1, dtype=kind)]).astype(kind)
+        return np.concatenate([*(getattr(stops, name) for stops in problem.stops), [0]]).astype(kind)
 
-    events = problem.compiled.equations.events
-    return Job(
-        initial=np.ascontiguousarray(problem.initial, dtype=np.float64),
-        parameters=np.ascontiguousarray(problem.parameters, dtype=np.float64),
-        first_stop=(last - sizes)[which],
-        last_stop=last[which],
-        stop_time=joined("time", np.float64),
-        stop_action=joined("action", np.int64),
-        stop_index=joined("index", np.int64),
-        stop_value=joined("value", np.float64),
-        stop_jump=joined("jump", np.int64),
-        triggers=np.array([float(event.initial_value) for event in events]),
-        times=np.ascontiguousarray(problem.times, dtype=np.float64),
-        reported=kept,
-        out=np.full((members, problem.times.size, kept.size), np.nan),
-        status=np.full(members, INTERRUPTED, dtype=np.int64),
-        reached=np.zeros(members),
-        steps=np.zeros(members, dtype=np.int64),
-        queue=np.zeros(1, dtype=np.int64),
-        done=np.zeros(1, dtype=np.int64),
-        halt=np.zeros(1, dtype=np.int64),
-        rtol=float(problem.rtol),
-        max_steps=max_steps,
-    )
+    arrays = {
+        "initial": np.ascontiguousarray(problem.initial, dtype=np.float64),
+        "parameters": np.ascontiguousarray(problem.parameters, dtype=np.float64),
+        "first_stop": (last - sizes)[which],
+        "last_stop": last[which],
+        "stop_time": joined("time", np.float64),
+        "stop_action": joined("action", np.int64),
+        "stop_index": joined("index", np.int64),
+        "stop_value": joined("value", np.float64),
+        "stop_jump": joined("jump", np.int64),
+        "triggers": np.array([float(e.initial_value) for e in problem.compiled.equations.events]),
+        "times": times,
+        "reported": kept,
+        "out": np.full((members, times.size, kept.size), np.nan),
+        "status": np.full(members, INTERRUPTED, dtype=np.int64),
+        "reached": np.zeros(members),
+        "steps": np.zeros(members, dtype=np.int64),
+        **{name: np.zeros(1, dtype=np.int64) for name in ("queue", "done", "halt")},
+    }
+    numbers = {
+        "n_members": members, "n": n, "m": problem.parameters.shape[1], "n_times": times.size,
+        "n_reported": kept.size, "max_steps": max_steps, "rtol": problem.rtol, "end": times[-1],
+    }  # fmt: skip
+    return pack(JOB, arrays, numbers)
 
 
-def lane_addresses(code: LaneCode) -> Code:
-    from cascades.kernels.lanes import Code
+def pack_code(code: LaneCode) -> Memory:
+    """The record of a model's compiled functions."""
+    from cascades.kernels.lanes import CODE, pack, padded_states, vector_width
 
     table = code.table
-    has_table = int(table.runs.size > 1)
-    return Code(
-        code.rates, code.factor, code.solve, code.time_slope, code.conditions, has_table,
-        table.start, table.columns, table.diagonal, table.run_start, table.runs, code.algebraic,
-    )  # fmt: skip
+    arrays = {name: getattr(table, name) for name in ("start", "columns", "diagonal", "run_start", "runs")}
+    numbers = {name: getattr(code, name) for name in ("rates", "factor", "solve", "time_slope", "conditions")}
+    numbers |= {
+        "n": code.n_states,
+        "n_wide": padded_states(code.lanes, code.n_states) * code.lanes // vector_width(code.lanes),
+        "n_watched": code.n_conditions + code.n_triggers,
+        "n_modes": code.n_conditions,
+        "n_algebraic": code.algebraic.size,
+        "has_table": int(table.runs.size > 1),
+    }
+    return pack(CODE, {**arrays, "algebraic": code.algebraic}, numbers)
 
 
-def _in_threads(work: Any, n_threads: int, job: Job) -> None:
+def _sizes(code: LaneCode) -> dict[str, int]:
+    return {
+        "n": code.n_states, "m": code.n_parameters, "x": code.n_context, "w": code.n_factors,
+        "watched": code.n_conditions + code.n_triggers,
+    }  # fmt: skip
+
+
+def _in_threads(work: Any, n_threads: int, halt: np.ndarray) -> None:
     """Run `work` in threads; Ctrl-C halts them and keeps what is done."""
     errors: list[BaseException] = []
 
@@ -139,7 +146,7 @@ def _in_threads(work: Any, n_threads: int, job: Job) -> None:
         try:
             work()
         except BaseException as error:
-            job.halt[0] = 1
+            halt[0] = 1
             errors.append(error)
 
     if n_threads == 1 and threading.current_thread() is not threading.main_thread():
@@ -153,7 +160,7 @@ def _in_threads(work: Any, n_threads: int, job: Job) -> None:
             while thread.is_alive():
                 thread.join(_WHILE_WAITING)
     except KeyboardInterrupt:
-        job.halt[0] = 1
+        halt[0] = 1
         for thread in threads:
             thread.join()
         raise

@@ -1,0 +1,637 @@
+"""The driver: stiff initial-value problems by Rodas5P, one member per vector lane.
+
+Every lane has its own time, step, error and list of stops; a lane whose member has ended takes the
+next one from a queue that all threads share.  A member's result does not depend on the lane, the
+thread or the neighbours it had.
+
+One pass of the loop in `run`: settle (changes that happen at the present time, conditions, outputs,
+new members), then one step of all lanes.  `run` returns when nothing is left, when a lane needs the
+caller (an event's trigger changed, a delayed event is due), or after `budget` steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from cascades.kernels.factor import INLINE, factor_rows
+from cascades.kernels.lanes import (
+    ADD_TO_STATE,
+    ATTENTION,
+    CODE,
+    DONE,
+    ERROR,
+    FINISHED,
+    FIRST_MODE,
+    INTERRUPTED,
+    JOB,
+    MASK,
+    NO_ALGEBRAIC,
+    NOT_FINITE,
+    PAUSED,
+    PLACE,
+    RESTORE_PARAMETER,
+    ROWS,
+    SET_PARAMETER,
+    SET_STATE,
+    SHIFT,
+    STEP,
+    STEP_TOO_SMALL,
+    TIME,
+    TOO_MANY_STEPS,
+    lane_record,
+    vector_width,
+)
+from cascades.kernels.rodas5p import A, C, ERROR_ORDER, GAMMA, H, NODES, SLOPES
+from cascades.kernels.vectors import (
+    absolute,
+    call_code,
+    cell,
+    choose,
+    combine,
+    lane_tuple,
+    larger,
+    load,
+    real_at,
+    scaled,
+    set_cell,
+    set_real,
+    set_whole,
+    splat,
+    store,
+    take_ticket,
+    whole_at,
+)
+
+_SAFETY, _SHRINK, _GROW = 0.9, 0.15, 8.0
+_PROBES = 4  # places within a step at which conditions are looked at
+_HALVINGS = 50  # of the interval in which a condition changes
+_NEWTON = 50
+_FROZEN = 1e30  # 1 / (h gamma) at which differential states do not move
+
+
+@njit(**INLINE)
+def set_control(lanes, wide, rows, row, lane, value):
+    """Control rows are wide; with one lane all their columns are the same."""
+    if len(lanes) > 1:
+        set_cell(lanes, rows.control, row, lane, value)
+    else:
+        for column in range(len(wide)):
+            set_cell(wide, rows.control, row, column, value)
+
+
+# --- one step -----------------------------------------------------------------------------------
+
+
+@njit(**INLINE)
+def point(wide, rows, n_wide, weights):
+    """trial = y + sum_j weights_j u_j"""
+    for k in range(n_wide):
+        store(rows.trial, k, combine(load(wide, rows.y, k), weights, rows.u, k, n_wide))
+
+
+@njit(**INLINE)
+def stage(lanes, wide, code, rows, n_wide, i, weights, inverse_h):
+    """u_i = W^-1 (f(trial) + M sum_j C_ij u_j / h + d_i h df/dt)"""
+    begin = i * n_wide * len(wide)
+    if code.time_slope != 0:
+        store(rows.x, TIME, load(lanes, rows.clock, 0) + load(lanes, rows.clock, 1) * NODES[i])
+    call_code(code.rates, rows.trial, rows.p, rows.x, rows.u, begin)
+    n_algebraic = code.n_algebraic
+    first = i * (n_wide * len(wide) // len(lanes))
+    for a in range(n_algebraic):
+        store(rows.keep, a, load(lanes, rows.u, first + whole_at(code.algebraic, a)))
+    over_h = scaled(weights, inverse_h)
+    for k in range(n_wide):
+        store(rows.u, i * n_wide + k, combine(load(wide, rows.u, i * n_wide + k), over_h, rows.u, k, n_wide))
+    for a in range(n_algebraic):
+        store(rows.u, first + whole_at(code.algebraic, a), load(lanes, rows.keep, a))
+    if code.time_slope != 0 and SLOPES[i] != 0.0:
+        add_slope(wide, rows, n_wide, i)
+    call_code(code.solve, rows.w, rows.p, rows.x, rows.u, begin)
+
+
+@njit(**INLINE)
+def add_slope(wide, rows, n_wide, i):
+    weight = load(wide, rows.control, STEP) * SLOPES[i]
+    for k in range(n_wide):
+        store(rows.u, i * n_wide + k, load(wide, rows.u, i * n_wide + k) + weight * load(wide, rows.slope, k))
+
+
+@njit(**INLINE)
+def take_step(lanes, wide, code, rows, n_wide, rtol):
+    """One trial step of all lanes: the new state in `trial`, the squared error in `control`.
+
+    The rates at the beginning are already in the first row of `u`.
+    """
+    inverse_h = 1.0 / load(wide, rows.control, STEP)
+    call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
+    if code.has_table != 0:
+        factor_rows(lanes, wide, code, rows.w, rows.work)
+    if code.time_slope != 0:
+        call_code(code.time_slope, rows.y, rows.p, rows.x, rows.slope, 0)
+        add_slope(wide, rows, n_wide, 0)
+    call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
+    point(wide, rows, n_wide, A[0])
+    stage(lanes, wide, code, rows, n_wide, 1, C[0], inverse_h)
+    point(wide, rows, n_wide, A[1])
+    stage(lanes, wide, code, rows, n_wide, 2, C[1], inverse_h)
+    point(wide, rows, n_wide, A[2])
+    stage(lanes, wide, code, rows, n_wide, 3, C[2], inverse_h)
+    point(wide, rows, n_wide, A[3])
+    stage(lanes, wide, code, rows, n_wide, 4, C[3], inverse_h)
+    point(wide, rows, n_wide, A[4])
+    stage(lanes, wide, code, rows, n_wide, 5, C[4], inverse_h)
+    for k in range(n_wide):
+        store(rows.trial, k, load(wide, rows.trial, k) + load(wide, rows.u, 5 * n_wide + k))
+    stage(lanes, wide, code, rows, n_wide, 6, C[5], inverse_h)
+    for k in range(n_wide):
+        store(rows.trial, k, load(wide, rows.trial, k) + load(wide, rows.u, 6 * n_wide + k))
+    stage(lanes, wide, code, rows, n_wide, 7, C[6], inverse_h)
+    total = splat(wide, 0.0)
+    for k in range(n_wide):
+        error = load(wide, rows.u, 7 * n_wide + k)
+        new = load(wide, rows.trial, k) + error
+        store(rows.trial, k, new)
+        size = larger(absolute(load(wide, rows.y, k)), absolute(new))
+        error = error / (size * rtol + load(wide, rows.atol, k))
+        total = total + error * error + new * 0.0  # an infinite state makes the error NaN
+    store(rows.control, ERROR, total)
+
+
+@njit(**INLINE)
+def interpolation(wide, rows, n_wide):
+    """The polynomials of the step just taken."""
+    zero = splat(wide, 0.0)
+    for k in range(n_wide):
+        store(rows.k, k, combine(zero, H[0], rows.u, k, n_wide))
+        store(rows.k, n_wide + k, combine(zero, H[1], rows.u, k, n_wide))
+        store(rows.k, 2 * n_wide + k, combine(zero, H[2], rows.u, k, n_wide))
+
+
+@njit(**INLINE)
+def interpolate(wide, rows, n_wide):
+    """probe = the states at the places in `control`, from the beginning (0) to the end (1) of the step."""
+    s = load(wide, rows.control, PLACE)
+    r = 1.0 - s
+    for k in range(n_wide):
+        inner = load(wide, rows.k, k) + s * (
+            load(wide, rows.k, n_wide + k) + s * load(wide, rows.k, 2 * n_wide + k)
+        )
+        value = r * load(wide, rows.y, k) + s * (load(wide, rows.trial, k) + r * inner)
+        store(rows.probe, k, value)
+
+
+# --- settling: what happens at the present time of a lane ---------------------------------------
+
+
+@njit(**INLINE)
+def begin_member(lanes, code, job, ln, rows, lane):
+    """The next member of the queue, or none."""
+    member = take_ticket(job.queue) if whole_at(job.halt, 0) == 0 else job.n_members
+    if member >= job.n_members:
+        ln.member[lane] = -1
+        return
+    ln.member[lane] = member
+    ln.t[lane], ln.h[lane], ln.h_after[lane] = 0.0, 1.0, 0.0
+    ln.pending[lane] = np.inf
+    ln.stop[lane], ln.output[lane], ln.steps[lane] = whole_at(job.first_stop, member), 0, 0
+    ln.fresh[lane], ln.changed[lane], ln.rejected[lane], ln.stale[lane] = 1, 0, 0, 1
+    for i in range(job.n):
+        set_cell(lanes, rows.y, i, lane, real_at(job.initial, member * job.n + i))
+    for i in range(job.m):
+        set_cell(lanes, rows.p, i, lane, real_at(job.parameters, member * job.m + i))
+    first = code.n_modes
+    for i in range(code.n_watched - code.n_modes):
+        set_cell(lanes, rows.known, first + i, lane, real_at(job.triggers, i))
+
+
+@njit(**INLINE)
+def end_member(job, ln, lane, status):
+    member = ln.member[lane]
+    set_whole(job.status, member, status)
+    set_real(job.reached, member, ln.t[lane])
+    set_whole(job.steps, member, ln.steps[lane])
+    take_ticket(job.done)
+    ln.member[lane] = -1
+
+
+@njit(**INLINE)
+def apply_stops(lanes, job, ln, rows, lane):
+    """Everything that the protocol does at the lane's time."""
+    member = ln.member[lane]
+    row = ln.stop[lane]
+    while row < whole_at(job.last_stop, member) and real_at(job.stop_time, row) <= ln.t[lane]:
+        i, action, value = (
+            whole_at(job.stop_index, row),
+            whole_at(job.stop_action, row),
+            real_at(job.stop_value, row),
+        )
+        if action == ADD_TO_STATE:
+            jump = whole_at(job.stop_jump, row)
+            size = 1.0 if jump < 0 else cell(lanes, rows.p, jump, lane)
+            set_cell(lanes, rows.y, i, lane, cell(lanes, rows.y, i, lane) + value * size)
+        elif action == SET_STATE:
+            set_cell(lanes, rows.y, i, lane, value)
+        elif action == SET_PARAMETER:
+            set_cell(lanes, rows.p, i, lane, value)
+        elif action == RESTORE_PARAMETER:
+            set_cell(lanes, rows.p, i, lane, real_at(job.parameters, member * job.m + i))
+        else:
+            set_cell(lanes, rows.y, i, lane, real_at(job.initial, member * job.n + i))
+        row += 1
+    if row > ln.stop[lane]:
+        ln.stop[lane] = row
+        note_change(ln, lane)
+
+
+@njit(**INLINE)
+def note_change(ln, lane):
+    """The state or the rates jumped: begin with the step that worked after the last jump."""
+    ln.stale[lane] = 1
+    if ln.t[lane] == 0.0 or ln.h_after[lane] == 0.0:
+        ln.fresh[lane] = 1
+    else:
+        ln.h[lane] = ln.h_after[lane]
+    ln.changed[lane] = 1
+    ln.rejected[lane] = 0
+
+
+@njit(**INLINE)
+def write_outputs(lanes, job, ln, rows, lane):
+    """Outputs at the lane's time; whether the member has all of them."""
+    member = ln.member[lane]
+    while ln.output[lane] < job.n_times and real_at(job.times, ln.output[lane]) <= ln.t[lane]:
+        for i in range(job.n_reported):
+            set_real(
+                job.out,
+                (member * job.n_times + ln.output[lane]) * job.n_reported + i,
+                cell(lanes, rows.y, whole_at(job.reported, i), lane),
+            )
+        ln.output[lane] += 1
+    return ln.output[lane] == job.n_times
+
+
+@njit(**INLINE)
+def solve_algebraic(lanes, code, job, ln, rows, n):
+    """Newton's method for the algebraic states of stale lanes, the others fixed."""
+    width = len(lanes)
+    for lane in range(width):
+        set_cell(lanes, rows.x, SHIFT, lane, _FROZEN)
+        set_cell(lanes, rows.x, TIME, lane, ln.t[lane])
+    for iteration in range(_NEWTON):
+        call_code(code.rates, rows.y, rows.p, rows.x, rows.u, 0)
+        for a in range(code.n_algebraic):
+            store(rows.keep, a, load(lanes, rows.u, whole_at(code.algebraic, a)))
+        for i in range(n):
+            store(rows.u, i, splat(lanes, 0.0))
+        for a in range(code.n_algebraic):
+            store(rows.u, whole_at(code.algebraic, a), load(lanes, rows.keep, a))
+        call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
+        if code.has_table != 0:
+            factor_rows(lanes, lanes, code, rows.w, rows.work)
+        call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
+        converged = True
+        for lane in range(width):
+            if ln.member[lane] < 0 or ln.stale[lane] == 0:
+                continue
+            good = True
+            for a in range(code.n_algebraic):
+                i = whole_at(code.algebraic, a)
+                correction = cell(lanes, rows.u, i, lane)
+                set_cell(lanes, rows.y, i, lane, cell(lanes, rows.y, i, lane) + correction)
+                if not abs(correction) <= 1e-13 * abs(cell(lanes, rows.y, i, lane)) + 1e-4 * cell(
+                    lanes, rows.atol, i, lane
+                ):
+                    good = False
+            if not good:
+                converged = False
+                if iteration == _NEWTON - 1:
+                    end_member(job, ln, lane, NO_ALGEBRAIC)
+        if converged:
+            break
+
+
+@njit(**INLINE)
+def look_at_conditions(lanes, code, job, ln, rows):
+    """Set the modes of stale lanes; a lane whose trigger changed needs attention."""
+    for lane in range(len(lanes)):
+        set_cell(lanes, rows.x, TIME, lane, ln.t[lane])
+    call_code(code.conditions, rows.y, rows.p, rows.x, rows.truth, 0)
+    n_modes = code.n_modes
+    for lane in range(len(lanes)):
+        if ln.member[lane] < 0 or ln.stale[lane] == 0:
+            continue
+        for i in range(n_modes):
+            set_cell(lanes, rows.known, i, lane, cell(lanes, rows.truth, i, lane))
+            set_cell(lanes, rows.x, FIRST_MODE + i, lane, cell(lanes, rows.truth, i, lane))
+        for i in range(n_modes, code.n_watched):
+            if cell(lanes, rows.known, i, lane) != cell(lanes, rows.truth, i, lane):
+                ln.attention[lane] = 1
+
+
+@njit(**INLINE)
+def settle(lanes, code, job, ln, rows, n):
+    """Bring every lane to a state from which it can step.  Returns the number of lanes with work left,
+    or -1 if one of them needs the caller first."""
+    width = len(lanes)
+    while True:
+        stale = False
+        for lane in range(width):
+            if ln.member[lane] < 0:
+                begin_member(lanes, code, job, ln, rows, lane)
+            if ln.member[lane] >= 0:
+                apply_stops(lanes, job, ln, rows, lane)
+                if ln.pending[lane] <= ln.t[lane]:
+                    ln.attention[lane] = 1
+                stale |= ln.stale[lane] != 0
+        if stale and code.n_algebraic > 0:
+            solve_algebraic(lanes, code, job, ln, rows, n)
+        if stale and code.conditions != 0:
+            look_at_conditions(lanes, code, job, ln, rows)
+        waiting, working, ended = False, 0, False
+        for lane in range(width):
+            if ln.member[lane] < 0:
+                continue
+            ln.stale[lane] = 0
+            if ln.attention[lane] != 0:
+                waiting = True
+            elif write_outputs(lanes, job, ln, rows, lane):
+                end_member(job, ln, lane, DONE)
+                ended = True
+            working += 1
+        if waiting:
+            return -1
+        if not ended:
+            return working
+
+
+# --- step control -------------------------------------------------------------------------------
+
+
+@njit(**INLINE)
+def first_step(lanes, job, ln, rows, lane, n):
+    """A hundredth of the time in which the state changes by its own size (Hairer, Norsett & Wanner
+    1993, section II.4); 0 if the rates are not finite."""
+    size, change = 0.0, 0.0
+    for i in range(n):
+        weight = cell(lanes, rows.atol, i, lane) + job.rtol * abs(cell(lanes, rows.y, i, lane))
+        size += (cell(lanes, rows.y, i, lane) / weight) ** 2
+        change += (cell(lanes, rows.u, i, lane) / weight) ** 2
+    rest = job.end - ln.t[lane]
+    if not np.isfinite(size + change):
+        return 0.0
+    if change == 0.0:
+        return 1e-3 * rest
+    guess = 0.01 * np.sqrt(max(size, 1.0) / change)
+    return min(guess, rest)
+
+
+@njit(**INLINE)
+def choose_steps(lanes, wide, job, ln, rows, n):
+    """The step that each lane tries: up to its next stop, or half the way if that is not far."""
+    for lane in range(len(lanes)):
+        step = 1.0
+        ln.hits[lane] = 0
+        if ln.member[lane] >= 0 and ln.fresh[lane] != 0:
+            ln.h[lane] = first_step(lanes, job, ln, rows, lane, n)
+            ln.fresh[lane] = 0
+            if ln.h[lane] == 0.0:
+                end_member(job, ln, lane, NOT_FINITE)
+        if ln.member[lane] >= 0:
+            member = ln.member[lane]
+            end = min(job.end, ln.pending[lane])
+            if ln.stop[lane] < whole_at(job.last_stop, member):
+                end = min(end, real_at(job.stop_time, ln.stop[lane]))
+            rest = end - ln.t[lane]
+            step = ln.h[lane]
+            if step >= rest * (1.0 - 1e-10):
+                step, ln.hits[lane], ln.end[lane] = rest, 1, end
+            elif step > 0.5 * rest:
+                step = 0.5 * rest
+        ln.tried[lane] = step
+        set_cell(lanes, rows.clock, 0, lane, ln.t[lane])
+        set_cell(lanes, rows.clock, 1, lane, step)
+        set_cell(lanes, rows.x, SHIFT, lane, 1.0 / (step * GAMMA))
+        set_control(lanes, wide, rows, STEP, lane, step)
+
+
+@njit(**INLINE)
+def judge(lanes, wide, job, ln, rows, n):
+    """Accept or reject each lane's step and choose its next.  Returns the number accepted."""
+    n_accepted = 0
+    for lane in range(len(lanes)):
+        ln.accepted[lane] = 0
+        set_control(lanes, wide, rows, MASK, lane, 0.0)
+        if ln.member[lane] < 0:
+            continue
+        total = cell(wide, rows.control, ERROR, lane)
+        if len(lanes) == 1:
+            for column in range(1, len(wide)):
+                total += cell(wide, rows.control, ERROR, column)
+        ln.steps[lane] += 1
+        error = np.sqrt(total / n)
+        finite = np.isfinite(error)
+        factor = _GROW
+        if not finite:
+            factor = _SHRINK
+        elif error > 0.0:
+            factor = min(_GROW, max(_SHRINK, _SAFETY * error ** (-1.0 / (ERROR_ORDER + 1.0))))
+        tried = ln.tried[lane]
+        if finite and error <= 1.0:
+            n_accepted += 1
+            ln.accepted[lane] = 1
+            set_control(lanes, wide, rows, MASK, lane, 1.0)
+            step = tried * (min(1.0, factor) if ln.rejected[lane] != 0 else factor)
+            ln.rejected[lane] = 0
+            if ln.changed[lane] != 0:
+                ln.h_after[lane] = tried
+                ln.changed[lane] = 0
+            cut = tried < 0.999 * ln.h[lane]
+            ln.h[lane] = max(ln.h[lane], step) if cut else step
+        else:
+            ln.h[lane] = tried * min(factor, 0.7)
+            ln.rejected[lane] = 1
+            if ln.steps[lane] > job.max_steps:
+                end_member(job, ln, lane, TOO_MANY_STEPS)
+            elif ln.h[lane] < 1e-14 * max(ln.t[lane], 1e-6 * job.end):
+                end_member(job, ln, lane, STEP_TOO_SMALL if finite else NOT_FINITE)
+    return n_accepted
+
+
+@njit(**INLINE)
+def differs(lanes, code, rows, lane):
+    for i in range(code.n_watched):
+        if cell(lanes, rows.truth, i, lane) != cell(lanes, rows.known, i, lane):
+            return True
+    return False
+
+
+@njit(**INLINE)
+def look_inside(lanes, wide, code, ln, rows, n_wide):
+    """Evaluate the conditions at each lane's place within the step."""
+    interpolate(wide, rows, n_wide)
+    for lane in range(len(lanes)):
+        set_cell(
+            lanes, rows.x, TIME, lane, ln.t[lane] + cell(wide, rows.control, PLACE, lane) * ln.tried[lane]
+        )
+    call_code(code.conditions, rows.probe, rows.p, rows.x, rows.truth, 0)
+
+
+@njit(**INLINE)
+def find_changes(lanes, wide, code, job, ln, rows, n_wide):
+    """Shorten accepted steps in which a condition changes: they end just behind the first change."""
+    width = len(lanes)
+    for lane in range(width):
+        ln.low[lane], ln.high[lane] = 0.0, 2.0  # 2: no change found
+    for probe in range(1, _PROBES + 1):
+        for lane in range(width):
+            set_control(lanes, wide, rows, PLACE, lane, probe / _PROBES)
+        look_inside(lanes, wide, code, ln, rows, n_wide)
+        for lane in range(width):
+            if ln.accepted[lane] == 0 or ln.high[lane] <= 1.0:
+                continue
+            if differs(lanes, code, rows, lane):
+                ln.high[lane] = probe / _PROBES
+            else:
+                ln.low[lane] = probe / _PROBES
+    found = False
+    for lane in range(width):
+        found |= ln.high[lane] <= 1.0
+    if not found:
+        return
+    for _ in range(_HALVINGS):
+        for lane in range(width):
+            set_control(lanes, wide, rows, PLACE, lane, 0.5 * (ln.low[lane] + min(ln.high[lane], 1.0)))
+        look_inside(lanes, wide, code, ln, rows, n_wide)
+        for lane in range(width):
+            if ln.high[lane] > 1.0:
+                continue
+            middle = 0.5 * (ln.low[lane] + ln.high[lane])
+            if differs(lanes, code, rows, lane):
+                ln.high[lane] = middle
+            else:
+                ln.low[lane] = middle
+    for lane in range(width):
+        if ln.high[lane] <= 1.0:
+            ln.tried[lane] *= ln.high[lane]
+            if ln.high[lane] < 1.0:
+                ln.hits[lane] = 0
+
+
+@njit(**INLINE)
+def cut_short(lanes, wide, ln, rows, n_wide, n):
+    """trial = the state where a condition changed, in the lanes where one did."""
+    for lane in range(len(lanes)):
+        set_control(lanes, wide, rows, PLACE, lane, min(ln.high[lane], 1.0))
+    interpolate(wide, rows, n_wide)
+    for lane in range(len(lanes)):
+        if ln.high[lane] < 1.0:
+            for i in range(n):
+                set_cell(lanes, rows.trial, i, lane, cell(lanes, rows.probe, i, lane))
+
+
+@njit(**INLINE)
+def write_inside(lanes, wide, job, ln, rows, n_wide):
+    """Outputs within the accepted steps, by interpolation, one of each lane at a time."""
+    while True:
+        wanted = False
+        for lane in range(len(lanes)):
+            place = 0.0
+            if ln.accepted[lane] != 0:
+                k = ln.output[lane]
+                if k < job.n_times and real_at(job.times, k) < end_of_step(ln, lane):
+                    place = (real_at(job.times, k) - ln.t[lane]) / cell(lanes, rows.clock, 1, lane)
+                    wanted = True
+            set_control(lanes, wide, rows, PLACE, lane, place)
+        if not wanted:
+            return
+        interpolate(wide, rows, n_wide)
+        for lane in range(len(lanes)):
+            k = ln.output[lane]
+            if ln.accepted[lane] != 0 and k < job.n_times and real_at(job.times, k) < end_of_step(ln, lane):
+                for i in range(job.n_reported):
+                    set_real(
+                        job.out,
+                        (ln.member[lane] * job.n_times + k) * job.n_reported + i,
+                        cell(lanes, rows.probe, whole_at(job.reported, i), lane),
+                    )
+                ln.output[lane] += 1
+
+
+@njit(**INLINE)
+def end_of_step(ln, lane):
+    """A stop is hit exactly, whatever rounding says."""
+    return ln.end[lane] if ln.hits[lane] != 0 else ln.t[lane] + ln.tried[lane]
+
+
+@njit(**INLINE)
+def has_inner_output(lanes, job, ln):
+    for lane in range(len(lanes)):
+        k = ln.output[lane]
+        if ln.accepted[lane] != 0 and k < job.n_times and real_at(job.times, k) < end_of_step(ln, lane):
+            return True
+    return False
+
+
+@njit(**INLINE)
+def advance(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted):
+    """Move the accepted lanes to the end of their steps."""
+    width = len(lanes)
+    if code.conditions != 0 or has_inner_output(lanes, job, ln):
+        interpolation(wide, rows, n_wide)
+        if code.conditions != 0:
+            find_changes(lanes, wide, code, job, ln, rows, n_wide)
+        write_inside(lanes, wide, job, ln, rows, n_wide)
+        if code.conditions != 0:
+            cut_short(lanes, wide, ln, rows, n_wide, n)
+    if n_accepted == width:
+        for k in range(n_wide):
+            store(rows.y, k, load(wide, rows.trial, k))
+    else:
+        mask = load(wide, rows.control, MASK)
+        for k in range(n_wide):
+            store(rows.y, k, choose(mask, load(wide, rows.trial, k), load(wide, rows.y, k)))
+    for lane in range(width):
+        if ln.accepted[lane] == 0:
+            continue
+        ln.t[lane] = end_of_step(ln, lane)
+        if code.conditions != 0 and ln.high[lane] <= 1.0:
+            ln.stale[lane] = 1
+            ln.fresh[lane] = 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+def run(lanes, wide, code_record, job_record, lane_record_, row_record, budget):
+    """Integrate members until none is left, a lane needs the caller, or `budget` steps are done."""
+    code, job, ln, rows = code_record[0], job_record[0], lane_record_[0], row_record[0]
+    n, n_wide = code.n, code.n_wide
+    for _ in range(budget):
+        working = settle(lanes, code, job, ln, rows, n)
+        if working < 0:
+            return ATTENTION
+        if working == 0:
+            return FINISHED
+        if whole_at(job.halt, 0) != 0:
+            for lane in range(len(lanes)):
+                if ln.member[lane] >= 0:
+                    end_member(job, ln, lane, INTERRUPTED)
+            return FINISHED
+        for lane in range(len(lanes)):
+            set_cell(lanes, rows.x, TIME, lane, ln.t[lane])
+        call_code(code.rates, rows.y, rows.p, rows.x, rows.u, 0)
+        choose_steps(lanes, wide, job, ln, rows, n)
+        take_step(lanes, wide, code, rows, n_wide, job.rtol)
+        n_accepted = judge(lanes, wide, job, ln, rows, n)
+        if n_accepted > 0:
+            advance(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted)
+    return PAUSED
+
+
+def compile_driver(lanes: int) -> None:
+    """Compile `run` for a number of lanes, or load it from numba's cache."""
+    from numba import typeof
+
+    marks = (lane_tuple(lanes), lane_tuple(vector_width(lanes)))
+    records = (np.zeros(1, dtype=layout) for layout in (CODE, JOB, lane_record(lanes), ROWS))
+    run.compile(tuple(typeof(a) for a in (*marks, *records, 1)))
