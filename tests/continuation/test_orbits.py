@@ -1,0 +1,76 @@
+"""Periodic orbits against integrations at tolerance 1e-13 and AUTO-07p."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from cascades.continuation import SymbolicProblem, continuation
+from cascades.continuation.orbits import orbit_from_simulation, periodic_orbits
+from cascades.errors import NoEquilibrium
+from cascades.expression import symbol
+
+PERIOD_DIGITS = 1e-8
+FOLD_DIGITS = 1e-6
+
+# DOP853 at 1e-13 with the variational equation
+BRUSSELATOR = {2.5: (6.577284341908, 0.03189974), 3.0: (7.156919921180, 2.5163758e-4)}
+
+
+@pytest.mark.parametrize("B", BRUSSELATOR)
+def test_brusselator_period_and_multiplier(brusselator, B):
+    simulated = orbit_from_simulation(brusselator, values={"B": B}, settle=100.0)
+    orbit = periodic_orbits(brusselator, simulated, "B", (1.0, B + 0.01)).orbits[0]
+    period, multiplier = BRUSSELATOR[B]
+    assert_allclose(orbit.period, period, rtol=PERIOD_DIGITS)
+    assert_allclose(orbit.multipliers[0], 1.0, atol=1e-7)
+    assert_allclose(orbit.multipliers[1], multiplier, rtol=1e-4)
+
+
+def test_brusselator_orbits_are_born_at_the_hopf_point(brusselator):
+    (hopf,) = continuation(brusselator, "B", (1.0, 4.0)).of_kind("Hopf")
+    branch = periodic_orbits(brusselator, hopf, "B", (1.0, 3.0))
+    assert_allclose(branch.periods[0], 2.0 * np.pi, rtol=1e-3)
+    assert branch.is_stable.all()
+    assert "upper end" in branch.stopped_because
+
+
+def test_morris_lecar_folds_of_cycles(morris_lecar):
+    hopf = continuation(morris_lecar, "I", (0.0, 300.0)).of_kind("Hopf")[0]
+    branch = periodic_orbits(morris_lecar, hopf, "I", (0.0, 300.0))
+    folds = branch.of_kind("fold of cycles")
+    assert_allclose(folds[0].value, 88.29325054, rtol=FOLD_DIGITS)  # AUTO-07p
+    assert len(folds) == 2 and folds[1].value > 212.02
+    assert "Hopf" in branch.stopped_because
+    assert not branch.is_stable[1] and branch.is_stable[len(branch) // 2]
+
+
+def test_bautin_fold_of_cycles(bautin_form):
+    """r' = r (b1 + b2 r**2 - r**4): the fold of cycles is at b2**2 = -4 b1."""
+    hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("Hopf")[0]
+    (fold,) = periodic_orbits(bautin_form, hopf, "b1", (-0.5, 0.5)).of_kind("fold of cycles")
+    assert_allclose(fold.value, -(0.5**2) / 4.0, rtol=FOLD_DIGITS)
+
+
+def test_roessler_period_doubling():
+    """The first period doubling for a = b = 0.2 lies at c = 2.83 (Roessler 1976; Strogatz 1994)."""
+    x, y, z, a, b, c = (symbol(s) for s in "xyzabc")
+    roessler = SymbolicProblem(
+        ("x", "y", "z"),
+        ("a", "b", "c"),
+        [-1 * y - z, x + a * y, b + z * (x - c)],
+        default_state=np.array([1.0, 1.0, 0.1]),
+        default_values=np.array([0.2, 0.2, 2.5]),
+        scale=np.array([5.0, 5.0, 5.0]),
+    )
+    simulated = orbit_from_simulation(roessler, settle=300.0)
+    branch = periodic_orbits(roessler, simulated, "c", (2.0, 3.5))
+    (doubling,) = branch.of_kind("period doubling")
+    assert 2.82 < doubling.value < 2.84
+    assert_allclose(np.abs(doubling.eigenvalues + 1.0).min(), 0.0, atol=1e-6)
+
+
+def test_no_orbit_to_be_found(brusselator):
+    with pytest.raises(NoEquilibrium, match="does not come back"):
+        orbit_from_simulation(brusselator, values={"B": 1.0}, settle=100.0)
