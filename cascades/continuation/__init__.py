@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from cascades.continuation.branch import Branch, SpecialPoint
 from cascades.continuation.compiled import as_problem
+from cascades.continuation.diagram import RegionMap, branches, region_map
 from cascades.continuation.equilibria import equilibria
 from cascades.continuation.one_parameter import continuation
+from cascades.continuation.orbits import Orbit, OrbitBranch, orbit_from_simulation, periodic_orbits
 from cascades.continuation.problem import Problem
 from cascades.continuation.settings import ContinuationSettings
 from cascades.continuation.symbolic import SymbolicProblem
@@ -14,12 +16,19 @@ from cascades.continuation.two_parameter import fold_curve, hopf_curve
 __all__ = [
     "Branch",
     "ContinuationSettings",
+    "Orbit",
+    "OrbitBranch",
     "Problem",
+    "RegionMap",
     "SpecialPoint",
     "SymbolicProblem",
     "as_problem",
+    "branches",
     "continuation",
     "equilibria",
     "fold_curve",
     "hopf_curve",
+    "orbit_from_simulation",
+    "periodic_orbits",
+    "region_map",
 ]

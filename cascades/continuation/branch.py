@@ -52,7 +52,8 @@ class Branch:
     states : float, shape (points, n), the independent states
     parameter_values : float, shape (points, m), all parameters
     eigenvalues : complex, shape (points, n) [1/time]; NaN where they were not computed
-    special_points : refined points in the order in which they were met
+    special_points : refined points in order along the branch
+    special_after : for each special point, the branch point before it
     closed : whether the curve came back to its start
     stopped_because : the reason at each end that is not a closure
     dropped : sentences about special points that were suspected but could not be refined
@@ -64,6 +65,7 @@ class Branch:
     parameter_values: np.ndarray = field(repr=False)
     eigenvalues: np.ndarray = field(repr=False)
     special_points: tuple[SpecialPoint, ...] = ()
+    special_after: tuple[int, ...] = ()
     closed: bool = False
     stopped_because: str = ""
     dropped: tuple[str, ...] = ()

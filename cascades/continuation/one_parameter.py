@@ -122,6 +122,7 @@ class _Half:
 
     points: list[Marked] = field(default_factory=list)
     special: list[SpecialPoint] = field(default_factory=list)
+    after: list[int] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     closed: bool = False
     reason: str = ""
@@ -150,6 +151,7 @@ def _half(curve: EquilibriumCurve, start: CurvePoint, settings: ContinuationSett
             special, dropped = find_events(curve, here, there)
             special += _user_events(curve, here.point, step, settings)
             half.special += special
+            half.after += [len(half.points) - 1] * len(special)
             half.dropped += dropped
             half.points.append(there)
             here = there
@@ -234,6 +236,8 @@ def _user_events(
 def _join(curve: EquilibriumCurve, parameter: str, backward: _Half, forward: _Half) -> Branch:
     points = backward.points[:0:-1] + forward.points
     states, q = zip(*(curve.scaled.unpack(marked.point.u) for marked in points), strict=True)
+    shift = len(backward.points) - 1 if backward.points else 0
+    after = [shift - 1 - i for i in backward.after[::-1]] + [shift + i for i in forward.after]
     reasons = [half.reason for half in (backward, forward) if half.reason]
     return Branch(
         problem=curve.scaled.problem,
@@ -242,6 +246,7 @@ def _join(curve: EquilibriumCurve, parameter: str, backward: _Half, forward: _Ha
         parameter_values=np.array(q),
         eigenvalues=np.array([marked.eigenvalues for marked in points]),
         special_points=tuple(backward.special[::-1] + forward.special),
+        special_after=tuple(after),
         closed=forward.closed,
         stopped_because="; ".join(dict.fromkeys(reasons)),
         dropped=tuple(backward.dropped + forward.dropped),

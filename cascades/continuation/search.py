@@ -41,6 +41,7 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
     identity = np.eye(x.size)
     rate = np.max(np.abs(problem.rates(x, q)) / size)
     h = 1e-4 / max(rate, 1e-12)
+    longest = 1e16 * h
     t = 0.0
     for _ in range(FLOW_STEPS):
         with np.errstate(all="ignore"):
@@ -65,7 +66,7 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
         size = sizes(problem, x)
         if t >= until or (moved < 1e-7 and np.max(np.abs(slope) / size) * max(t, h) < 1e-4):
             return x
-        h *= min(4.0, 0.9 / np.sqrt(max(error, 1e-8)))
+        h = min(h * min(4.0, 0.9 / np.sqrt(max(error, 1e-8))), longest)
     return x
 
 

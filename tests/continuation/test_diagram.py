@@ -1,0 +1,76 @@
+"""Diagrams with branches that hang together nowhere, and regions in two parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from cascades.continuation import SymbolicProblem, branches, region_map
+from cascades.continuation.diagram import crossings
+from cascades.continuation.equilibria import all_roots
+from cascades.continuation.scaled import make_axis
+from cascades.expression import symbol
+
+
+def test_isola_is_found_without_being_told(camkii):
+    main, isola = branches(camkii, "Ca", (0.02, 2.0))
+    assert isola.closed and not main.closed
+    assert_allclose(sorted(p.value for p in isola.special_points), [0.09235214799285, 0.2195682545961], rtol=1e-10)
+    assert_allclose(sorted(p.value for p in main.special_points), [0.36313036126919, 0.37391832439556], rtol=1e-10)
+
+
+def test_crossing_branches_of_a_pitchfork():
+    x, mu = symbol("x"), symbol("mu")
+    pitchfork = SymbolicProblem(
+        ("x",), ("mu",), [mu * x - x**3], default_state=np.zeros(1), default_values=np.array([-1.0])
+    )
+    straight, curved = branches(pitchfork, "mu", (-1.0, 1.0))
+    assert_allclose(straight["x"], 0.0, atol=1e-12)
+    assert_allclose(curved["x"] ** 2, curved["mu"], atol=1e-9)
+    assert curved["x"].min() < -0.99 and curved["x"].max() > 0.99
+
+
+def test_region_between_the_arms_of_a_cusp(cusp_form):
+    regions = region_map(cusp_form, ("mu", "lambda"), ((-0.6, 0.6), (-0.5, 1.5)), shape=(24, 9))
+    mu, lam = np.meshgrid(regions.x, regions.y)
+    inside = 27.0 * mu**2 < 4.0 * np.maximum(lam, 0.0) ** 3
+    np.testing.assert_array_equal(regions.n_stable, np.where(inside, 2, 1))
+    np.testing.assert_array_equal(regions.n_equilibria, np.where(inside, 3, 1))
+
+
+def check_random_switch(problem, seed: int) -> None:
+    """No spurious or missing label: a closed branch has an even number of folds; what continuation
+    finds at a cut is what the search finds there."""
+    rng = np.random.default_rng(seed)
+    names = ("k12", "KM", "PP10", "K5", "CaM", "kcan", "kpka", "b0i")
+    defaults = problem.values()
+    values = {name: defaults[problem.index(name)] * np.exp(0.3 * rng.normal()) for name in names}
+    found = branches(problem, "Ca", (0.02, 2.0), values=values)
+    axis = make_axis(problem, "Ca", (0.02, 2.0), "auto")
+    for branch in found:
+        assert branch.dropped == ()
+        folds = branch.of_kind("fold")
+        assert len(folds) == len(branch.special_points)
+        assert len(folds) % 2 == 0
+        turns = np.count_nonzero(np.diff(np.sign(np.diff(branch.values))))
+        assert turns <= len(folds) + 2 * branch.closed
+    q = problem.values(values)
+    for calcium in np.exp(rng.uniform(np.log(0.021), np.log(1.9), 2)):
+        q[axis.k] = calcium
+        followed = [root for branch in found for root in crossings(branch, axis, calcium)]
+        searched = all_roots(problem, q)
+        S = [sorted(float(problem.observe("S", x, q)) for x in roots) for roots in (followed, searched)]
+        assert len(S[0]) == len(S[1]), (values, calcium, S)
+        assert_allclose(S[0], S[1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_switches_have_no_spurious_labels(camkii, seed):
+    check_random_switch(camkii, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 150))
+def test_many_random_switches_have_no_spurious_labels(camkii, seed):
+    check_random_switch(camkii, seed)
