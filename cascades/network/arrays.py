@@ -10,78 +10,85 @@ BLOCK = 64  # neurons that share one random process of arrivals
 LEAKY, ADAPTIVE, POISSON, REPLAYED = range(4)
 
 
+# Rows of the state of all neurons, counted through the populations
+(
+    V,  # [mV]
+    ADAPTATION,  # [pA]
+    EXC,  # [mV] or AMPA [nS]
+    NMDA,  # [nS]
+    INH,  # [mV] or GABA [nS]
+    THRESHOLD,  # [mV]
+    INCREMENT,  # of the adaptation at a spike [pA]
+    QUIET,  # refractory ticks left
+    USED,  # u of short-term plasticity
+    STOCK,  # x of short-term plasticity
+    O1,  # postsynaptic traces
+    O2,
+    BEFORE,  # EXC before this tick's arrivals
+) = range(13)
+STATE_ROWS = 13
+
+
 class Cells(NamedTuple):
-    """State of all neurons, counted through the populations; float32, shape (neurons,), unless said."""
+    """State of all neurons."""
 
-    v: np.ndarray  # [mV]
-    adaptation: np.ndarray  # [pA]
-    exc: np.ndarray  # [mV] or AMPA [nS]
-    nmda: np.ndarray  # [nS]
-    inh: np.ndarray  # [mV] or GABA [nS]
-    threshold: np.ndarray  # [mV]
-    increment: np.ndarray  # adaptation at a spike [pA]
-    quiet: np.ndarray  # int32, refractory ticks left
-    used: np.ndarray  # u of short-term plasticity
-    stock: np.ndarray  # x of short-term plasticity
-    released: np.ndarray  # int64, tick of the last release
-    r1: np.ndarray  # presynaptic traces, shape (threads, neurons)
-    r2: np.ndarray
-    o1: np.ndarray  # postsynaptic traces
-    o2: np.ndarray
+    state: np.ndarray  # float32, (STATE_ROWS, neurons)
+    released: np.ndarray  # int64, (neurons,): tick of the last release
+    traces: np.ndarray  # float32, (threads, 2, neurons): presynaptic traces r1 and r2
 
 
-class Group(NamedTuple):
-    """One population."""
+# Columns of the numbers of a population
+(KIND, FIRST, SIZE, RATE, WEIGHT, KEY, BLOCKS, REPLAYS, REPLAYS_END, USE, TAU_REC, TAU_FACIL) = range(12)
+CONSTANTS = 12  # here the numbers of the neuron begin; see `cells.constants`
 
-    kind: int
-    first: int
-    size: int
-    constants: np.ndarray  # float32; see `cells.constants`
-    rate: float  # of the Poisson process, per neuron and tick
-    weight: Any  # of its arrivals
-    key: Any  # uint32
-    due: np.ndarray  # float64 [ticks], per block: the next arrival
+
+class Groups(NamedTuple):
+    """All populations."""
+
+    numbers: np.ndarray  # float64, (populations, CONSTANTS + constants of a neuron)
+    due: np.ndarray  # float64 [ticks], per block of neurons: the next arrival
     drawn: np.ndarray  # int64, per block: arrivals so far
     replay_ticks: np.ndarray  # int64
     replay_neurons: np.ndarray  # int32, counted through
-    replay_at: np.ndarray  # int64, per thread
-    use: Any  # short-term plasticity; 0 if there is none
-    tau_rec: Any  # [ticks]
-    tau_facil: Any
+    replay_at: np.ndarray  # int64, (threads, populations)
 
 
 class Plastic(NamedTuple):
-    """Plastic synapses between two populations."""
+    """All plastic synapses, one description after the other; one entry per description unless said.
+
+    The row of neuron i in description k is number rows[k] + i, its column number columns[k] + i.
+    """
 
     records: np.ndarray
-    split: np.ndarray  # int64, (threads + 1, sources): a thread's part of each row
+    split: np.ndarray  # int64, (threads + 1, rows): a thread's part of each row
     column: np.ndarray  # int32: records by target
-    columns: np.ndarray  # int64, (targets + 1,): offsets into column
+    ends: np.ndarray  # int64, (columns + 1,): offsets into `column`
     origin: Any  # int32, per place in `column`: the presynaptic neuron; None without spike timing
     expressed: Any  # float32, per record: the transmitted efficacy; None if it is the record's
     scale: Any  # float32, per neuron: factor on the weight; None if it is one
-    weight: Any
-    delay: int  # [ticks]
+    first: np.ndarray  # (descriptions + 1,): offsets into the records
+    rows: np.ndarray
+    columns: np.ndarray
+    source: np.ndarray  # numbers of populations
+    target: np.ndarray
+    weight: np.ndarray  # float32
+    delay: np.ndarray  # [ticks]
     calcium_delay: int
-    source: int  # number of the population
-    source_first: int
-    target: int
-    target_first: int
-    has_release: bool  # whether short-term plasticity acts
-    onto: int  # 0 exc, 1 inh
+    has_release: np.ndarray  # whether short-term plasticity acts
+    onto: np.ndarray  # 0 exc, 1 inh
 
 
 class Static(NamedTuple):
-    """Synapses that do not learn."""
+    """All synapses that do not learn, one description after the other; as in `Plastic`."""
 
-    target: np.ndarray  # int32, by source
+    neurons: np.ndarray  # int32: targets by source
     split: np.ndarray
-    weight: Any
-    delay: int
-    source: int
-    source_first: int
-    has_release: bool
-    onto: int
+    rows: np.ndarray
+    source: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+    has_release: np.ndarray
+    onto: np.ndarray
 
 
 class Timing(NamedTuple):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cascades.network import cells as cell_kernel
 from cascades.network import wiring
-from cascades.network.arrays import BLOCK, Cells, Found, Group, Log, Plastic, Static, Timing
+from cascades.network.arrays import BLOCK, CONSTANTS, INCREMENT, STATE_ROWS, STOCK, THRESHOLD, V, Cells, Found, Groups, Log, Plastic, Static, Timing
 from cascades.network.constants import (
     Calcium,
     KernelRule,
@@ -29,7 +29,6 @@ from cascades.reduction.rule import CalciumRule
 NOISE, WIRING, START, ARRIVALS = range(4)  # independent streams of one seed
 FOUND_ROOM = 1 << 16
 LONGEST_WINDOW = 10  # ticks, where no delay sets it
-NOBODY = -1  # the population of synapses that stand for none
 
 
 @dataclass
@@ -43,18 +42,16 @@ class Built:
     base: int  # tick 0 of the records
     rule: KernelRule
     timing: Timing | None
-    groups: tuple[Group, ...]
-    plastic: tuple[Plastic, ...]
+    groups: Groups
+    plastic: Plastic
     plastic_of: tuple[Synapses, ...]
-    static: tuple[Static, ...]
+    static: Static
     cells: Cells
     log: Log
     found: Found
     first: np.ndarray  # (threads, populations): the neurons that each thread owns
     last: np.ndarray
     window: int
-    scale: np.ndarray | None
-    noted: np.ndarray
 
 
 def build(network: Network, seed: int, threads: int) -> Built:
@@ -65,21 +62,11 @@ def build(network: Network, seed: int, threads: int) -> Built:
     expresses = any(m.expresses for m in network.mechanisms)
     plastic_of = tuple(s for s in network.synapses if s.plastic)
     timing = plastic_of[0].timing if plastic_of else None
-    plastic, static = [], []
-    for number, synapses in enumerate(network.synapses):
-        rng = np.random.default_rng([seed, WIRING, number])
-        if synapses.plastic:
-            plastic.append(_plastic(network, synapses, first, last, rng, scale, expresses))
-        else:
-            static.append(_static(network, synapses, first, last, rng))
-    if not plastic:
-        plastic.append(_no_plastic(threads, scale, expresses))
-    if not static:
-        static.append(_no_static(threads))
-    groups = tuple(_group(network, g, seed, threads) for g in range(len(network.neurons)))
-    delays = [d for p in plastic if p.source != NOBODY for d in (p.delay, max(p.calcium_delay, 1))]
-    delays += [s.delay for s in static if s.source != NOBODY]
-    longest, window = max(delays, default=1), min(delays, default=LONGEST_WINDOW)
+    plastic = _plastic(network, seed, first, last, scale, expresses)
+    static = _static(network, seed, first, last)
+    groups = _groups(network, seed, threads)
+    delays = [*plastic.delay, *static.delay, *([max(plastic.calcium_delay, 1)] if plastic_of else [])]
+    longest, window = int(max(delays, default=1)), int(min(delays, default=LONGEST_WINDOW))
     capacity = int((last - first).sum(axis=1).max())
     length = 1 << math.ceil(math.log2(longest + window + 2))
     shape = (threads, length, capacity)
@@ -93,17 +80,15 @@ def build(network: Network, seed: int, threads: int) -> Built:
         rule=rule_constants(network, seed),
         timing=_timing(timing, network.dt),
         groups=groups,
-        plastic=tuple(plastic),
+        plastic=plastic,
         plastic_of=plastic_of,
-        static=tuple(static),
+        static=static,
         cells=_cells(network, seed, threads),
-        log=Log(np.zeros(shape, np.int32), np.ones(shape, np.float32), np.zeros((*shape[:2], len(groups) + 1), np.int32)),
+        log=Log(np.zeros(shape, np.int32), np.ones(shape, np.float32), np.zeros((*shape[:2], len(network.neurons) + 1), np.int32)),
         found=Found(np.zeros((threads, room), np.int64), np.zeros((threads, room), np.int32), np.zeros(threads, np.int64)),
         first=first,
         last=last,
         window=window,
-        scale=scale,
-        noted=np.zeros(network.size, dtype=np.float32),
     )  # fmt: skip
 
 
@@ -143,119 +128,137 @@ def _edges(network: Network, name: str, first: np.ndarray, last: np.ndarray) -> 
     return np.append(first[:, g], last[-1, g]).astype(np.int32)
 
 
-def _wired(network: Network, synapses: Synapses, rng: np.random.Generator) -> Any:
+class _Wired(NamedTuple):
+    """One description of synapses in rows; neurons are counted through."""
+
+    synapses: Synapses
+    senders: np.ndarray
+    receivers: np.ndarray
+    split: np.ndarray
+    efficacy: np.ndarray
+
+
+def _wire(network: Network, number: int, seed: int, first: np.ndarray, last: np.ndarray) -> _Wired:
+    synapses = network.synapses[number]
+    rng = np.random.default_rng([seed, WIRING, number])
     source, target = network.population(synapses.source), network.population(synapses.target)
     senders, receivers = wiring.pairs(synapses, source.size, target.size, rng)
     offsets, order = wiring.rows(senders, receivers, source.size, target.size)
-    return senders, receivers, offsets, order
+    efficacy = wiring.initial_efficacy(synapses, order.size, rng)[order] if synapses.plastic else np.zeros(0)
+    receivers = receivers[order] + np.int32(network.first(synapses.target))
+    senders = senders[order] + np.int32(network.first(synapses.source))
+    edges = _edges(network, synapses.target, first, last)
+    return _Wired(synapses, senders, receivers, wiring.split_rows(offsets, receivers, edges), efficacy)
+
+
+def _stacked(wired: list[_Wired], threads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(first synapse of each description, first row of each, rows of all)."""
+    first = np.cumsum([0, *(w.receivers.size for w in wired)])
+    rows = np.cumsum([0, *(w.split.shape[1] for w in wired)])
+    parts = [np.zeros((threads + 1, 0), np.int64), *(w.split + at for w, at in zip(wired, first))]
+    return first, rows, np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def _common(network: Network, wired: list[_Wired]) -> dict[str, np.ndarray]:
+    names = [p.name for p in network.neurons]
+    all_of = [w.synapses for w in wired]
+    return {
+        "source": np.array([names.index(s.source) for s in all_of], np.int64),
+        "weight": np.array([s.weight for s in all_of], np.float32),
+        "delay": np.array([round(s.delay / network.dt) for s in all_of], np.int64),
+        "has_release": np.array([s.short_term is not None for s in all_of], bool),
+        "onto": np.array([s.receptor == "inh" for s in all_of], np.int64),
+    }
 
 
 def _plastic(
-    network: Network,
-    synapses: Synapses,
-    first: np.ndarray,
-    last: np.ndarray,
-    rng: np.random.Generator,
-    scale: np.ndarray | None,
-    expresses: bool,
+    network: Network, seed: int, first: np.ndarray, last: np.ndarray, scale: np.ndarray | None, expresses: bool
 ) -> Plastic:
-    source, target = network.population(synapses.source), network.population(synapses.target)
+    numbers = [n for n, s in enumerate(network.synapses) if s.plastic]
+    wired = [_wire(network, n, seed, first, last) for n in numbers]
+    at, rows, split = _stacked(wired, first.shape[0])
     names = [p.name for p in network.neurons]
-    senders, receivers, offsets, order = _wired(network, synapses, rng)
-    efficacy = wiring.initial_efficacy(synapses, order.size, rng)[order]
-    receivers = receivers[order]
-    columns, column = wiring.order_by(receivers, target.size)
-    at = network.first(synapses.target)
-    everywhere = (receivers + np.int32(at)).astype(np.int32)
-    origin = None
-    if synapses.timing is not None:
-        origin = (senders[order][column] + network.first(synapses.source)).astype(np.int32)
-    delay = network.rule.calcium.delay * 1000.0 if network.rule else 0.0
+    column, ends, origin, columns = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)], [np.zeros(0, np.int32)], [0]
+    for w, begin in zip(wired, at):
+        target = network.population(w.synapses.target)
+        offsets, order = wiring.order_by(w.receivers - np.int32(network.first(target.name)), target.size)
+        column.append(order + np.int32(begin))
+        ends.append(offsets[1:] + begin)
+        columns.append(columns[-1] + target.size)
+        if w.synapses.timing is not None:
+            origin.append(w.senders[order])
+    everywhere = np.concatenate([np.zeros(0, np.int32), *(w.receivers for w in wired)])
+    efficacy = np.concatenate([np.zeros(0, np.float32), *(w.efficacy for w in wired)])
+    has_timing = any(w.synapses.timing is not None for w in wired)
+    late = network.rule.calcium.delay * 1000.0 if network.rule else 0.0
     return Plastic(
         records=wiring.make_records(efficacy, everywhere),
-        split=wiring.split_rows(offsets, everywhere, _edges(network, synapses.target, first, last)),
-        column=column,
-        columns=columns,
-        origin=origin,
-        expressed=efficacy.copy() if expresses else None,
+        split=split,
+        column=np.concatenate(column),
+        ends=np.concatenate(ends),
+        origin=np.concatenate(origin) if has_timing else None,
+        expressed=efficacy if expresses else None,
         scale=scale,
-        weight=np.float32(synapses.weight),
-        delay=round(synapses.delay / network.dt),
-        calcium_delay=round(delay / network.dt),
-        source=names.index(synapses.source),
-        source_first=network.first(synapses.source),
-        target=names.index(synapses.target),
-        target_first=at,
-        has_release=synapses.short_term is not None,
-        onto=int(synapses.receptor == "inh"),
+        first=at,
+        rows=rows[:-1],
+        columns=np.array(columns[:-1], np.int64),
+        target=np.array([names.index(w.synapses.target) for w in wired], np.int64),
+        calcium_delay=round(late / network.dt),
+        **_common(network, wired),
     )
 
 
-def _static(
-    network: Network, synapses: Synapses, first: np.ndarray, last: np.ndarray, rng: np.random.Generator
-) -> Static:
-    _, receivers, offsets, order = _wired(network, synapses, rng)
-    at = network.first(synapses.target)
-    target = (receivers[order] + np.int32(at)).astype(np.int32)
-    return Static(
-        target=target,
-        split=wiring.split_rows(offsets, target, _edges(network, synapses.target, first, last)),
-        weight=np.float32(synapses.weight),
-        delay=round(synapses.delay / network.dt),
-        source=[p.name for p in network.neurons].index(synapses.source),
-        source_first=network.first(synapses.source),
-        has_release=synapses.short_term is not None,
-        onto=int(synapses.receptor == "inh"),
-    )
+def _static(network: Network, seed: int, first: np.ndarray, last: np.ndarray) -> Static:
+    numbers = [n for n, s in enumerate(network.synapses) if not s.plastic]
+    wired = [_wire(network, n, seed, first, last) for n in numbers]
+    _, rows, split = _stacked(wired, first.shape[0])
+    neurons = np.concatenate([np.zeros(0, np.int32), *(w.receivers for w in wired)])
+    return Static(neurons=neurons, split=split, rows=rows[:-1], **_common(network, wired))
 
 
-def _no_plastic(threads: int, scale: np.ndarray | None, expresses: bool) -> Plastic:
-    nothing = np.zeros(0, np.float32)
-    return Plastic(
-        nothing, np.zeros((threads + 1, 0), np.int64), np.zeros(0, np.int32), np.zeros(1, np.int64), None,
-        nothing if expresses else None, scale, np.float32(0.0), 1, 1, NOBODY, 0, NOBODY, 0, False, 0,
-    )  # fmt: skip
-
-
-def _no_static(threads: int) -> Static:
-    empty = np.zeros((threads + 1, 0), np.int64)
-    return Static(np.zeros(0, np.int32), empty, np.float32(0.0), 1, NOBODY, 0, False, 0)
-
-
-def _group(network: Network, number: int, seed: int, threads: int) -> Group:
-    population = network.neurons[number]
-    neuron, dt = population.neuron, network.dt
-    rate, weight = 0.0, 0.0
-    if isinstance(neuron, PoissonSource):
-        rate = neuron.rate * dt / 1000.0
-    elif population.poisson is not None:
-        rate, weight = population.poisson.rate * dt / 1000.0, population.poisson.weight
-    blocks = -(-population.size // BLOCK)
-    inside = np.minimum(BLOCK, population.size - BLOCK * np.arange(blocks))
-    rng = np.random.default_rng([seed, ARRIVALS, number])
-    due = rng.exponential(1.0, blocks) / (rate * inside) if rate > 0.0 else np.full(blocks, np.inf)
-    ticks, neurons = np.zeros(0, np.int64), np.zeros(0, np.int32)
-    if isinstance(neuron, ReplayedSource):
-        ticks = np.maximum(np.rint(neuron.times / dt).astype(np.int64), 1)
-        neurons = (neuron.neurons + network.first(population.name)).astype(np.int32)
-    released = next((s.short_term for s in network.synapses if s.source == population.name and s.short_term), None)
-    f = np.float32
-    return Group(
-        kind=cell_kernel.kind_of(neuron),
-        first=network.first(population.name),
-        size=population.size,
-        constants=cell_kernel.constants(neuron, dt),
-        rate=rate,
-        weight=f(weight),
-        key=np.uint32(stream_key(seed, ARRIVALS + 1000 * (number + 1))),
-        due=due,
-        drawn=np.zeros(blocks, np.int64),
-        replay_ticks=ticks,
-        replay_neurons=neurons,
-        replay_at=np.zeros(threads, np.int64),
-        use=f(released.use if released else 0.0),
-        tau_rec=f(released.tau_rec / dt if released else 1.0),
-        tau_facil=f(released.tau_facil / dt if released else 0.0),
+def _groups(network: Network, seed: int, threads: int) -> Groups:
+    dt, populations = network.dt, network.neurons
+    count = len(populations)
+    rate, weight = np.zeros(count), np.zeros(count)
+    use, tau_rec, tau_facil = (np.full(count, x) for x in (0.0, 1.0, 0.0))
+    due, drawn, ticks, neurons = [], [], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    for g, population in enumerate(populations):
+        neuron = population.neuron
+        if isinstance(neuron, PoissonSource):
+            rate[g] = neuron.rate * dt / 1000.0
+        elif population.poisson is not None:
+            rate[g], weight[g] = population.poisson.rate * dt / 1000.0, population.poisson.weight
+        blocks = -(-population.size // BLOCK)
+        inside = np.minimum(BLOCK, population.size - BLOCK * np.arange(blocks))
+        waiting = np.random.default_rng([seed, ARRIVALS, g]).exponential(1.0, blocks)
+        due.append(waiting / (rate[g] * inside) if rate[g] > 0.0 else np.full(blocks, np.inf))
+        drawn.append(np.zeros(blocks, np.int64))
+        if isinstance(neuron, ReplayedSource):
+            ticks.append(np.maximum(np.rint(neuron.times / dt).astype(np.int64), 1))
+            neurons.append((neuron.neurons + network.first(population.name)).astype(np.int32))
+        else:
+            ticks.append(ticks[0])
+            neurons.append(neurons[0])
+        for s in network.synapses:
+            if s.source == population.name and s.short_term is not None:
+                use[g], tau_rec[g] = s.short_term.use, s.short_term.tau_rec / dt
+                tau_facil[g] = s.short_term.tau_facil / dt
+    replays = np.cumsum([0, *(x.size for x in ticks[1:])])
+    numbers = np.empty((count, CONSTANTS + cell_kernel.NEURON_CONSTANTS))
+    for g, p in enumerate(populations):
+        numbers[g, :CONSTANTS] = (
+            cell_kernel.kind_of(p.neuron), network.first(p.name), p.size, rate[g], weight[g],
+            stream_key(seed, ARRIVALS + 1000 * (g + 1)), sum(x.size for x in due[:g]), replays[g], replays[g + 1],
+            use[g], tau_rec[g], tau_facil[g],
+        )  # fmt: skip
+        numbers[g, CONSTANTS:] = cell_kernel.constants(p.neuron, dt)
+    return Groups(
+        numbers=numbers,
+        due=np.concatenate(due),
+        drawn=np.concatenate(drawn),
+        replay_ticks=np.concatenate(ticks),
+        replay_neurons=np.concatenate(neurons),
+        replay_at=np.tile(replays[:-1], (threads, 1)),
     )
 
 
@@ -272,21 +275,15 @@ def _timing(timing: Any, dt: float) -> Timing | None:
 def _cells(network: Network, seed: int, threads: int) -> Cells:
     n = network.size
     rng = np.random.default_rng([seed, START])
-    v, threshold, increment = (np.zeros(n, dtype=np.float32) for _ in range(3))
+    state = np.zeros((STATE_ROWS, n), dtype=np.float32)
+    state[STOCK] = 1.0
     for population in network.neurons:
         a = network.first(population.name)
         part, neuron = slice(a, a + population.size), population.neuron
         if isinstance(neuron, LeakyIntegrateAndFire | AdaptiveExponential):
             spread = rng.random(population.size, dtype=np.float32)
-            v[part] = neuron.v_rest + spread * (neuron.v_threshold - neuron.v_rest)
-            threshold[part] = neuron.v_threshold
+            state[V, part] = neuron.v_rest + spread * (neuron.v_threshold - neuron.v_rest)
+            state[THRESHOLD, part] = neuron.v_threshold
         if isinstance(neuron, AdaptiveExponential):
-            increment[part] = neuron.b
-    zero = [np.zeros(n, dtype=np.float32) for _ in range(4)]
-    traces = [np.zeros((threads, n), np.float32) for _ in range(2)] + [np.zeros(n, np.float32) for _ in range(2)]
-    return Cells(
-        v, *zero, threshold, increment, np.zeros(n, np.int32), np.zeros(n, np.float32), np.ones(n, np.float32),
-        np.zeros(n, np.int64), *traces,
-    )  # fmt: skip
-
-
+            state[INCREMENT, part] = neuron.b
+    return Cells(state, np.zeros(n, np.int64), np.zeros((threads, 2, n), np.float32))

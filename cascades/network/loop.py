@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
-from cascades.network.arrays import ADAPTIVE
-from cascades.network.cells import tick
+from cascades.network.arrays import ADAPTIVE, BEFORE, EXC, FIRST, INH, KIND, NMDA, O1, O2
+from cascades.network.cells import NMDA_RATIO, tick
 from cascades.network.passes import (
     column_ahead,
     column_jumps,
@@ -25,7 +25,7 @@ from cascades.network.passes import (
 )
 from cascades.network.vectors import prefetch
 
-inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False)
+inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False, forceinline=True)
 entry: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
 entry_in_threads: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, parallel=True)
 
@@ -90,10 +90,10 @@ def _timing_row(timing, p, cells, thread, neuron, first, last):  # type: ignore[
 
     def row(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
         target = p.records.view(np.int32)
-        size = timing.ltd + timing.ltd_triplet * cells.r2[thread, neuron]
+        size = timing.ltd + timing.ltd_triplet * cells.traces[thread, 1, neuron]
         for j in range(first, last):
             rho = p.records[4 * j + 1]
-            change = size * cells.o1[target[4 * j + 3]]
+            change = size * cells.state[O1, target[4 * j + 3]]
             p.records[4 * j + 1] = bounded(rho - (change * rho if timing.soft else change))
 
     return row
@@ -105,11 +105,11 @@ def _timing_column(timing, p, cells, thread, neuron, first, last):  # type: igno
         return lambda timing, p, cells, thread, neuron, first, last: None
 
     def column(timing, p, cells, thread, neuron, first, last):  # type: ignore[no-untyped-def]
-        size = timing.ltp + timing.ltp_triplet * cells.o2[neuron]
+        size = timing.ltp + timing.ltp_triplet * cells.state[O2, neuron]
         for q in range(first, last):
             j = np.int64(p.column[q])
             rho = p.records[4 * j + 1]
-            change = size * cells.r1[thread, p.origin[q]]
+            change = size * cells.traces[thread, 0, p.origin[q]]
             p.records[4 * j + 1] = bounded(rho + (change * (np.float32(1.0) - rho) if timing.soft else change))
 
     return column
@@ -121,13 +121,13 @@ def _fade(timing, cells, thread, first, last, groups):  # type: ignore[no-untype
         return lambda timing, cells, thread, first, last, groups: None
 
     def traces(timing, cells, thread, first, last, groups):  # type: ignore[no-untyped-def]
-        for i in range(cells.r1.shape[1]):
-            cells.r1[thread, i] *= timing.decay_r1
-            cells.r2[thread, i] *= timing.decay_r2
+        for i in range(cells.traces.shape[2]):
+            cells.traces[thread, 0, i] *= timing.decay_r1
+            cells.traces[thread, 1, i] *= timing.decay_r2
         for g in range(groups):
             for i in range(first[g], last[g]):
-                cells.o1[i] *= timing.decay_o1
-                cells.o2[i] *= timing.decay_o2
+                cells.state[O1, i] *= timing.decay_o1
+                cells.state[O2, i] *= timing.decay_o2
 
     return traces
 
@@ -151,8 +151,8 @@ def _jump_traces_pre(timing, cells, thread, neuron):  # type: ignore[no-untyped-
         return lambda timing, cells, thread, neuron: None
 
     def jump(timing, cells, thread, neuron):  # type: ignore[no-untyped-def]
-        cells.r1[thread, neuron] += np.float32(1.0)
-        cells.r2[thread, neuron] += np.float32(1.0)
+        cells.traces[thread, 0, neuron] += np.float32(1.0)
+        cells.traces[thread, 1, neuron] += np.float32(1.0)
 
     return jump
 
@@ -163,8 +163,8 @@ def _jump_traces_post(timing, cells, neuron):  # type: ignore[no-untyped-def]
         return lambda timing, cells, neuron: None
 
     def jump(timing, cells, neuron):  # type: ignore[no-untyped-def]
-        cells.o1[neuron] += np.float32(1.0)
-        cells.o2[neuron] += np.float32(1.0)
+        cells.state[O1, neuron] += np.float32(1.0)
+        cells.state[O2, neuron] += np.float32(1.0)
 
     return jump
 
@@ -178,75 +178,79 @@ def _hold_row(timing, rule, p, first, last, now):  # type: ignore[no-untyped-def
 
 # ---------------------------------------------------------------------------------- one thread, some ticks
 @part_of_kernel
-def receptor(cells, which):  # type: ignore[no-untyped-def]
-    return cells.exc if which == 0 else cells.inh
-
-
-@inner
-def learn_from_arrivals(rule, p, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
+def learn_from_arrivals(rule, groups, p, k, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
     """Calcium jumps of the presynaptic spikes in one slot of the log."""
+    group = p.source[k]
+    shift = p.rows[k] - np.int64(groups.numbers[group, FIRST])
     for other in range(threads):
-        end = log.ends[other, slot, p.source + 1]
-        for q in range(log.ends[other, slot, p.source], end):
-            row = log.neurons[other, slot, q] - p.source_first
+        end = log.ends[other, slot, group + 1]
+        for q in range(log.ends[other, slot, group], end):
+            row = log.neurons[other, slot, q] + shift
             if q + 1 < end:
-                following = log.neurons[other, slot, q + 1] - p.source_first
+                following = log.neurons[other, slot, q + 1] + shift
                 prefetch(p.records, np.uint64(4) * np.uint64(p.split[thread, following]))
             row_jumps(rule, p.records, p.split[thread, row], p.split[thread + 1, row], now)
 
 
-@inner
-def learn_from_spikes(rule, timing, p, cells, log, thread, slot, now):  # type: ignore[no-untyped-def]
+@part_of_kernel
+def learn_from_spikes(rule, timing, groups, p, k, cells, log, thread, slot, now):  # type: ignore[no-untyped-def]
     """Calcium jumps of this thread's own spikes, in the columns of their synapses."""
-    end = log.ends[thread, slot, p.target + 1]
-    for q in range(log.ends[thread, slot, p.target], end):
+    group = p.target[k]
+    shift = p.columns[k] - np.int64(groups.numbers[group, FIRST])
+    end = log.ends[thread, slot, group + 1]
+    for q in range(log.ends[thread, slot, group], end):
         neuron = log.neurons[thread, slot, q]
-        i = neuron - p.target_first
+        i = neuron + shift
         if q + 1 < end:
-            following = log.neurons[thread, slot, q + 1] - p.target_first
-            column_ahead(p.records, p.column, p.columns[following], p.columns[following + 1])
-        column_jumps(rule, p.records, p.column, p.columns[i], p.columns[i + 1], now)
-        timing_column(timing, p, cells, thread, neuron, p.columns[i], p.columns[i + 1])
+            following = log.neurons[thread, slot, q + 1] + shift
+            column_ahead(p.records, p.column, p.ends[following], p.ends[following + 1])
+        column_jumps(rule, p.records, p.column, p.ends[i], p.ends[i + 1], now)
+        timing_column(timing, p, cells, thread, neuron, p.ends[i], p.ends[i + 1])
 
 
-@inner
-def deliver_plastic(rule, timing, p, cells, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
+@part_of_kernel
+def deliver_plastic(rule, timing, groups, p, k, cells, onto, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
     """Spikes arrive.  Threads come in the order of their neurons, so that sums do not depend on their number."""
-    onto = receptor(cells, p.onto)
+    group = p.source[k]
+    shift = p.rows[k] - np.int64(groups.numbers[group, FIRST])
     for other in range(threads):
-        for q in range(log.ends[other, slot, p.source], log.ends[other, slot, p.source + 1]):
+        for q in range(log.ends[other, slot, group], log.ends[other, slot, group + 1]):
             neuron = log.neurons[other, slot, q]
-            row = neuron - p.source_first
+            row = neuron + shift
             first, last = p.split[thread, row], p.split[thread + 1, row]
-            weight = p.weight * log.gains[other, slot, q] if p.has_release else p.weight
+            weight = p.weight[k] * log.gains[other, slot, q] if p.has_release[k] else p.weight[k]
             hold_row(timing, rule, p, first, last, now)
             transmit_row(rule, p, first, last, now, weight, onto)
             timing_row(timing, p, cells, thread, neuron, first, last)
 
 
-@inner
-def raise_traces(timing, p, cells, log, thread, threads, slot):  # type: ignore[no-untyped-def]
+@part_of_kernel
+def raise_traces(timing, p, k, cells, log, thread, threads, slot):  # type: ignore[no-untyped-def]
     """Presynaptic traces jump once all synapses have seen them as they were."""
+    group = p.source[k]
     for other in range(threads):
-        for q in range(log.ends[other, slot, p.source], log.ends[other, slot, p.source + 1]):
+        for q in range(log.ends[other, slot, group], log.ends[other, slot, group + 1]):
             jump_traces_pre(timing, cells, thread, log.neurons[other, slot, q])
 
 
-@inner
-def deliver_static(s, onto, log, thread, threads, slot):  # type: ignore[no-untyped-def]
+@part_of_kernel
+def deliver_static(groups, s, k, onto, log, thread, threads, slot):  # type: ignore[no-untyped-def]
+    group = s.source[k]
+    shift = s.rows[k] - np.int64(groups.numbers[group, FIRST])
     for other in range(threads):
-        for q in range(log.ends[other, slot, s.source], log.ends[other, slot, s.source + 1]):
-            row = log.neurons[other, slot, q] - s.source_first
-            weight = s.weight * log.gains[other, slot, q] if s.has_release else s.weight
-            for j in range(s.split[thread, row], s.split[thread + 1, row]):
-                onto[s.target[j]] += weight
+        for q in range(log.ends[other, slot, group], log.ends[other, slot, group + 1]):
+            row = log.neurons[other, slot, q] + shift
+            weight = s.weight[k] * log.gains[other, slot, q] if s.has_release[k] else s.weight[k]
+            targets = s.neurons[s.split[thread, row] : s.split[thread + 1, row]]
+            for j in range(targets.size):
+                onto[targets[j]] += weight
 
 
 @inner
-def spread_nmda(cells, ratio, before, first, last):  # type: ignore[no-untyped-def]
-    """What arrived at the AMPA receptors since `before` was noted arrives at the NMDA receptors too."""
+def spread_nmda(state, ratio, first, last):  # type: ignore[no-untyped-def]
+    """What arrived at the AMPA receptors in this tick arrives at the NMDA receptors too."""
     for i in range(first, last):
-        cells.nmda[i] += ratio * (cells.exc[i] - before[i])
+        state[NMDA, i] += ratio * (state[EXC, i] - state[BEFORE, i])
 
 
 @inner
@@ -261,52 +265,51 @@ def keep(found, thread, t, neurons, count):  # type: ignore[no-untyped-def]
 
 @inner
 def ticks_of_thread(  # type: ignore[no-untyped-def]
-    thread, threads, begin, end, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+    thread, threads, begin, end, base, rule, timing, groups, plastic, static, cells, log, found, first, last
 ):
     """Ticks begin ... end - 1 of what one thread owns."""
-    length = log.ends.shape[1]
+    length, populations = log.ends.shape[1], groups.numbers.shape[0]
+    state, exc, inh = cells.state, cells.state[EXC], cells.state[INH]
+    late = max(plastic.calcium_delay, 1)
     for t in range(begin, end):
         now = np.int32(t - base)
         slot = t % length
         neurons, gains = log.neurons[thread, slot], log.gains[thread, slot]
         count = 0
-        for g in range(len(groups)):
-            count = tick(cells, groups[g], thread, first[thread, g], last[thread, g], t, neurons, gains, count)
+        for g in range(populations):
+            count = tick(cells, groups, g, thread, first[thread, g], last[thread, g], t, neurons, gains, count)
             log.ends[thread, slot, g + 1] = count
         keep(found, thread, t, neurons, count)
-        fade(timing, cells, thread, first[thread], last[thread], len(groups))
-        for k in range(len(plastic)):
-            p = plastic[k]
-            if p.source >= 0:
-                late = max(p.calcium_delay, 1)
-                seen = np.int32(now - late + p.calcium_delay)
-                learn_from_arrivals(rule, p, log, thread, threads, (t - late) % length, seen)
-                learn_from_spikes(rule, timing, p, cells, log, thread, slot, now)
+        fade(timing, cells, thread, first[thread], last[thread], populations)
+        back = (t - late) % length
+        seen = np.int32(now - late + plastic.calcium_delay)
+        for k in range(plastic.source.size):
+            learn_from_arrivals(rule, groups, plastic, k, log, thread, threads, back, seen)
+            learn_from_spikes(rule, timing, groups, plastic, k, cells, log, thread, slot, now)
         for q in range(count):
             jump_traces_post(timing, cells, neurons[q])
-        for g in range(len(groups)):
-            if groups[g].kind == ADAPTIVE:
-                noted[first[thread, g] : last[thread, g]] = cells.exc[first[thread, g] : last[thread, g]]
-        for k in range(len(plastic)):
-            p = plastic[k]
-            if p.source >= 0:
-                deliver_plastic(rule, timing, p, cells, log, thread, threads, (t - p.delay) % length, now)
-        for k in range(len(plastic)):
-            p = plastic[k]
-            if p.source >= 0:
-                raise_traces(timing, p, cells, log, thread, threads, (t - p.delay) % length)
-        for k in range(len(static)):
-            s = static[k]
-            if s.source >= 0:
-                deliver_static(s, receptor(cells, s.onto), log, thread, threads, (t - s.delay) % length)
-        for g in range(len(groups)):
-            if groups[g].kind == ADAPTIVE:
-                spread_nmda(cells, groups[g].constants[13], noted, first[thread, g], last[thread, g])
+        for g in range(populations):
+            if groups.numbers[g, KIND] == ADAPTIVE:
+                for i in range(first[thread, g], last[thread, g]):
+                    state[BEFORE, i] = state[EXC, i]
+        for k in range(plastic.source.size):
+            back = (t - plastic.delay[k]) % length
+            onto = exc if plastic.onto[k] == 0 else inh
+            deliver_plastic(rule, timing, groups, plastic, k, cells, onto, log, thread, threads, back, now)
+        for k in range(plastic.source.size):
+            raise_traces(timing, plastic, k, cells, log, thread, threads, (t - plastic.delay[k]) % length)
+        for k in range(static.source.size):
+            onto = exc if static.onto[k] == 0 else inh
+            deliver_static(groups, static, k, onto, log, thread, threads, (t - static.delay[k]) % length)
+        for g in range(populations):
+            if groups.numbers[g, KIND] == ADAPTIVE:
+                ratio = np.float32(groups.numbers[g, NMDA_RATIO])
+                spread_nmda(state, ratio, first[thread, g], last[thread, g])
 
 
 @entry
 def advance(  # type: ignore[no-untyped-def]
-    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
 ):
     """Ticks begin ... end - 1 on one thread; returns the tick reached, earlier if `found` is nearly full."""
     t = begin
@@ -314,7 +317,7 @@ def advance(  # type: ignore[no-untyped-def]
     while t < end and found.counts[0] <= room:
         till = min(t + window, end)
         ticks_of_thread(
-            0, 1, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+            0, 1, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last
         )
         t = till
     return t
@@ -322,7 +325,7 @@ def advance(  # type: ignore[no-untyped-def]
 
 @entry_in_threads
 def advance_in_threads(  # type: ignore[no-untyped-def]
-    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last, noted
+    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
 ):
     """The same on as many threads as `first` has rows."""
     t = begin
@@ -333,7 +336,6 @@ def advance_in_threads(  # type: ignore[no-untyped-def]
         for thread in prange(threads):
             ticks_of_thread(
                 thread, threads, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last,
-                noted,
             )  # fmt: skip
         t = till
     return t

@@ -62,7 +62,7 @@ class Session:
             b.tick = int(
                 enter(
                     b.tick, stop, b.window, b.base, b.rule, b.timing, b.groups, b.plastic, b.static, b.cells, b.log,
-                    b.found, b.first, b.last, b.noted,
+                    b.found, b.first, b.last,
                 )  # fmt: skip
             )
             self._collect()
@@ -97,10 +97,8 @@ class Session:
         """Count the ticks of the records from now on: 32 bits hold 59 hours of 0.1 ms."""
         b = self.built
         now = b.tick - 1 - b.base
-        for p in b.plastic:
-            if p.source >= 0:
-                settle(b.rule, p.records, np.int32(now))
-                p.records.view(np.int32).reshape(-1, 4)[:, 2] = 0
+        settle(b.rule, b.plastic.records, np.int32(now))
+        b.plastic.records.view(np.int32).reshape(-1, 4)[:, 2] = 0
         b.base += now
         zones = b.rule.drift
         b.rule = rule_constants(b.network, b.seed, b.base)._replace(drift=zones)
@@ -110,14 +108,13 @@ class Session:
         b = self.built
         now = np.int32(b.tick - 1 - b.base)
         row: dict[str, Any] = {}
-        for synapses, p in zip(b.plastic_of, b.plastic):
-            records = p.records
-            if p.expressed is None:
-                records = records.copy()
-                settle(b.rule, records, now)
-                values = records.reshape(-1, 4)[:, 1]
-            else:
-                values = p.expressed
+        everything = b.plastic.expressed
+        if everything is None:
+            records = b.plastic.records.copy()
+            settle(b.rule, records, now)
+            everything = records.reshape(-1, 4)[:, 1].copy()
+        for k, synapses in enumerate(b.plastic_of):
+            values = everything[b.plastic.first[k] : b.plastic.first[k + 1]]
             wide = values.astype(np.float64)
             picked = np.unique(np.linspace(0, values.size - 1, min(SAMPLED, values.size)).astype(np.int64))
             row[synapses.name] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cascades.network.arrays import FIRST, INCREMENT, SIZE, THRESHOLD
 from cascades.network.constants import NeuronSteps
 from cascades.network.passes import settle
 
@@ -33,9 +34,7 @@ class View:
     def settle(self) -> None:
         """Bring every plastic synapse to the present tick."""
         now = np.int32(self._built.tick - 1 - self._built.base)
-        for p in self._built.plastic:
-            if p.source >= 0:
-                settle(self._built.rule, p.records, now)
+        settle(self._built.rule, self._built.plastic.records, now)
 
     @cached_property
     def plastic(self) -> tuple[PlasticView, ...]:
@@ -45,19 +44,20 @@ class View:
     @property
     def scale(self) -> np.ndarray:
         """float32, shape (neurons,): factor on the plastic synapses of each neuron."""
-        if self._built.scale is None:
+        scale: np.ndarray | None = self._built.plastic.scale
+        if scale is None:
             raise AttributeError("no mechanism of this network said that it scales")
-        return self._built.scale
+        return scale
 
     @property
     def threshold(self) -> np.ndarray:
         """float32, shape (neurons,): thresholds [mV]."""
-        return self._built.cells.threshold
+        return self._built.cells.state[THRESHOLD]
 
     @property
     def increment(self) -> np.ndarray:
         """float32, shape (neurons,): adaptation current at a spike [pA]."""
-        return self._built.cells.increment
+        return self._built.cells.state[INCREMENT]
 
     @property
     def zones(self) -> np.ndarray:
@@ -90,34 +90,46 @@ class PlasticView:
     """Plastic synapses between two populations, by presynaptic, then postsynaptic neuron."""
 
     def __init__(self, built: Built, number: int):
-        self._arrays = built.plastic[number]
+        p = built.plastic
+        self._built, self._number = built, number
+        self._part = slice(int(p.first[number]), int(p.first[number + 1]))
         self.synapses = built.plastic_of[number]
         self.name = self.synapses.name
 
     @property
+    def _records(self) -> np.ndarray:
+        return self._built.plastic.records.reshape(-1, 4)[self._part]
+
+    @property
     def efficacy(self) -> np.ndarray:
         """float32, shape (synapses,), strided: the efficacy of the rule."""
-        return self._arrays.records.reshape(-1, 4)[:, 1]
+        return self._records[:, 1]
 
     @property
     def ln_calcium(self) -> np.ndarray:
         """float32, shape (synapses,), strided."""
-        return self._arrays.records.reshape(-1, 4)[:, 0]
+        return self._records[:, 0]
 
     @property
     def target(self) -> np.ndarray:
         """int32, shape (synapses,), strided: postsynaptic neurons, counted through."""
-        return self._arrays.records.view(np.int32).reshape(-1, 4)[:, 3]
+        return self._records.view(np.int32)[:, 3]
 
     @property
     def source(self) -> np.ndarray:
         """int32, shape (synapses,): presynaptic neurons, counted through; made anew at each call."""
-        lengths = self._arrays.split[-1] - self._arrays.split[0]
-        return np.repeat(np.arange(lengths.size, dtype=np.int32), lengths) + np.int32(self._arrays.source_first)
+        p, k = self._built.plastic, self._number
+        group = int(p.source[k])
+        size = int(self._built.groups.numbers[group, SIZE])
+        rows = slice(int(p.rows[k]), int(p.rows[k]) + size)
+        lengths = p.split[-1, rows] - p.split[0, rows]
+        first = np.int32(self._built.groups.numbers[group, FIRST])
+        return np.repeat(np.arange(size, dtype=np.int32), lengths) + first
 
     @property
     def expressed(self) -> np.ndarray:
         """float32, shape (synapses,): the transmitted efficacy, where a mechanism expresses one."""
-        if self._arrays.expressed is None:
+        expressed: np.ndarray | None = self._built.plastic.expressed
+        if expressed is None:
             raise AttributeError("no mechanism of this network said that it expresses efficacies")
-        return self._arrays.expressed
+        return expressed[self._part]
