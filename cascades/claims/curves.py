@@ -24,16 +24,17 @@ def pairing_change(
     *,
     delays: Sequence[float],
     rates: Sequence[float] | float = 1.0,
-    pairs: int = 60,
+    pairs: Sequence[int] | int = 60,
     named: str = "",
     values: Mapping[str, float] | None = None,
 ) -> list[float]:
-    """Relative efficacy after `pairs` pairs, for each delay [s] (postsynaptic minus presynaptic) and rate [Hz]."""
+    """Relative efficacy for each delay [s], post minus pre, rate [Hz] and number of pairs."""
     frequency = np.broadcast_to(np.asarray(rates, dtype=float), np.shape(delays))
+    numbers = np.broadcast_to(np.asarray(pairs), np.shape(delays))
     chosen = {**subject.compiled.default_values, **subject.values(values, named)}
     return [
-        _change(_fractions_above(subject, chosen, float(d), float(f)), chosen, pairs / float(f))
-        for d, f in zip(delays, frequency, strict=True)
+        _change(_fractions_above(subject, chosen, float(d), float(f)), chosen, n / float(f))
+        for d, f, n in zip(delays, frequency, numbers, strict=True)
     ]
 
 

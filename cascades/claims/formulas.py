@@ -29,12 +29,13 @@ def extremum(
     sign: int = 1,
     values: Mapping[str, float] | None = None,
     named: str = "",
+    initial: Mapping[str, float | str] | None = None,
 ) -> list[float]:
     """Where the observable is largest (`sign` 1) or smallest (-1) over a parameter, and its value there."""
     from scipy.optimize import minimize_scalar
 
     def height(x: float) -> float:
-        return -sign * _at(subject, of, {**(values or {}), over: x}, named, None)
+        return -sign * _at(subject, of, {**(values or {}), over: x}, named, initial)
 
     low, high = _best_interval(height, bounds)
     found = minimize_scalar(height, bounds=(low, high), method="bounded", options={"xatol": 1e-10})
