@@ -9,7 +9,20 @@ from cascades.compiler.derivatives import gradients
 from cascades.compiler.draft import Draft
 from cascades.compiler.rate_of import define_rates
 from cascades.errors import ModelError
-from cascades.expression import LOGIC, ONE, RELATIONS, ZERO, Expr, children, free_symbols, mul, postorder, power, substitute, symbol
+from cascades.expression import (
+    LOGIC,
+    ONE,
+    RELATIONS,
+    ZERO,
+    Expr,
+    children,
+    free_symbols,
+    mul,
+    postorder,
+    power,
+    substitute,
+    symbol,
+)
 from cascades.model import Species
 
 _STEPPED = frozenset((*RELATIONS, *LOGIC, "floor", "ceil", "quotient", "rem"))
@@ -90,7 +103,9 @@ def _matched(residuals: Sequence[Expr], free: Sequence[str], parts: Draft) -> li
     for rule, residual in enumerate(residuals):
         if not assign(rule, set()):
             names = ", ".join(sorted(free_symbols(residual) - {"time"})) or "nothing"
-            problems.append(f"algebraic rule {rule + 1}: no variable is left that it could determine (of {names})")
+            problems.append(
+                f"algebraic rule {rule + 1}: no variable is left that it could determine (of {names})"
+            )
     if problems:
         raise ModelError(parts.source, problems)
     by_rule = {rule: name for name, rule in owner.items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from cascades.compiler.algebraic import solve_algebraic
 from cascades.compiler.closing import Closing, close
+from cascades.compiler.delays import unfold_delays
 from cascades.compiler.discontinuities import boundaries
 from cascades.compiler.draft import Draft, draft, is_amount
 from cascades.compiler.equations import Equations, EventEquation
+from cascades.compiler.fast import eliminate_fast
 from cascades.compiler.rate_of import name_rates
 from cascades.compiler.unit_names import time_unit_name, unit_names
 from cascades.expression import ZERO, Expr, evaluate, symbol
@@ -30,7 +32,9 @@ def build_equations(model: Model) -> Equations:
     """
     parts = draft(model)
     name_rates(parts)
+    eliminate_fast(parts)
     solve_algebraic(parts)
+    unfold_delays(parts)
     parts.finish()
     start = _starts(parts)
     parameters = _split_constants(model, parts, start)
@@ -52,6 +56,7 @@ def build_equations(model: Model) -> Equations:
         ports=model.ports,
         units=unit_names(model, (*names, *parameters, *observables)),
         time_unit=time_unit_name(model),
+        delayed=parts.delayed,
     )
 
 

@@ -40,6 +40,7 @@ class Draft:
     stoichiometry, scales : of each state that reactions alone change, the number in each reaction,
         and the formula that turns extent into the state
     amounts : species whose state is their amount, though their symbol is a concentration
+    delayed, copy_names : states that follow others after a delay, and their names by original and lag
     """
 
     model: Model
@@ -54,6 +55,8 @@ class Draft:
     stoichiometry: dict[str, dict[str, float]] = field(default_factory=dict)
     scales: dict[str, Expr] = field(default_factory=dict)
     amounts: dict[str, str] = field(default_factory=dict)
+    delayed: dict[str, str] = field(default_factory=dict)
+    copy_names: dict[tuple[str, Expr], str] = field(default_factory=dict)
     unsupported: list[str] = field(default_factory=list)
 
     @property
@@ -204,6 +207,8 @@ def _place_species(
         return
     terms = []
     for reaction, (count, extra) in reactions.items():
+        if model.by_id[reaction].is_fast:
+            continue
         weight: ExprLike = count if extra is ZERO else add(count, extra)
         terms.append(mul(scale, weight, result.definitions[reaction]))
     result.rates[state] = add(*terms)
@@ -259,4 +264,3 @@ def free_name(name: str, model: Model) -> str:
     while name in model.by_id:
         name += "_"
     return name
-

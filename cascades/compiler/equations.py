@@ -24,10 +24,11 @@ class EventEquation:
 
     It fires when `trigger` (a truth value: 0 or 1) turns from false to true; `initial_value` is the
     trigger's value just before time 0, so that false with a true trigger fires at time 0.  After
-    `delay` the states are set; the new values are computed at the time of the trigger if
-    `uses_trigger_time_values`, else when they are set.  Among simultaneous events the highest
-    `priority` goes first, and triggers are looked at again after each.  If not `is_persistent`, a
-    pending event whose trigger turns false again is dropped.
+    `delay` the states are set, all at once; the new values are computed at the time of the trigger if
+    `uses_trigger_time_values`, else when they are set.  Among events that are due the highest
+    `priority` (computed when they are due; without one: last) goes first, the order of equals is
+    random; triggers are looked at again after each, and algebraic states are solved first.  If not
+    `is_persistent`, a pending event whose trigger turns false again is dropped.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Equations:
     state it is a guess.  `observables` are the quantities that follow from states: assigned
     variables, reaction rates (under the reaction's id), amounts or concentrations of species whose
     state is the other.  `discontinuities` are functions whose sign changes mark a jump of a rate.
+    `delayed` maps a state that follows another one after a lag to that other one: it starts where
+    the other starts, and nothing but the equations may change the two.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Equations:
     ports: tuple[Port, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     time_unit: str = "s"
+    delayed: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def content_hash(self) -> str:

@@ -134,7 +134,12 @@ def _text(dimensions: Dimensions | None) -> str | None:
     lead = next((i for i, (_, e) in enumerate(parts) if e > 0), 0)
     name, exponent = parts[lead]
     power = math.log10(factor) / exponent if factor > 0 else math.nan
-    if power == power and abs(power - round(power)) < 1e-9 and round(power) in _PREFIX and name != "molecules":
+    if (
+        power == power
+        and abs(power - round(power)) < 1e-9
+        and round(power) in _PREFIX
+        and name != "molecules"
+    ):
         parts[lead] = (_PREFIX[round(power)] + name, exponent)
         return _fraction(parts)
     return f"{factor:g} {_fraction(parts)}"

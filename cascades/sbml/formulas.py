@@ -13,7 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import libsbml
 
-from cascades.expression import LOGIC, ONE, RELATIONS, TIME, ZERO, Expr, add, call, mul, number, piecewise, power, symbol
+from cascades.expression import (
+    LOGIC,
+    ONE,
+    RELATIONS,
+    TIME,
+    ZERO,
+    Expr,
+    add,
+    call,
+    mul,
+    number,
+    piecewise,
+    power,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from cascades.sbml.reading import Reading
@@ -25,9 +39,7 @@ UNDEFINED = number(math.nan)
 Build = Callable[[Sequence[Expr]], Expr]
 
 
-def read_formula(
-    ast: Any, reading: Reading, where: str, names: Mapping[str, Expr] | None = None
-) -> Expr:
+def read_formula(ast: Any, reading: Reading, where: str, names: Mapping[str, Expr] | None = None) -> Expr:
     """The formula of a MathML tree.
 
     `names` replaces identifiers (arguments of a function, local parameters); what is wrong goes to
@@ -156,9 +168,7 @@ def _arccot(args: Sequence[Expr]) -> Expr:
 
 
 _NAMES = frozenset({libsbml.AST_NAME})
-_NUMBERS = frozenset(
-    {libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL}
-)
+_NUMBERS = frozenset({libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL})
 _CONSTANTS = {
     libsbml.AST_NAME_TIME: TIME,
     libsbml.AST_NAME_AVOGADRO: number(AVOGADRO),

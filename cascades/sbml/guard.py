@@ -40,7 +40,9 @@ def check(content: bytes, source: str) -> None:
         depth -= 1
 
     def refuse_entity(name: str, *_: object) -> None:
-        raise _Refused(f"line {parser.CurrentLineNumber}: declares the entity {name!r}; entities are not read")
+        raise _Refused(
+            f"line {parser.CurrentLineNumber}: declares the entity {name!r}; entities are not read"
+        )
 
     def refuse_doctype(*_: object) -> None:
         raise _Refused(f"line {parser.CurrentLineNumber}: has a document type declaration; SBML has none")

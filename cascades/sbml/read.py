@@ -20,7 +20,7 @@ from cascades.sbml.reactions import read_reactions
 from cascades.sbml.reading import Reading
 from cascades.sbml.rules import read_rules
 from cascades.sbml.species import read_compartments, read_parameters, read_species
-from cascades.sbml.support import refuse_packages
+from cascades.sbml.support import refuse_ids, refuse_packages
 from cascades.sbml.units import read_units
 
 
@@ -44,7 +44,9 @@ def read_text(text: str | bytes, source: str) -> Model:
     document = libsbml.readSBMLFromString(content.decode("utf-8", errors="replace"))
     _refuse_errors(document, source)
     if document.getLevel() < 3 and not document.setLevelAndVersion(3, 1, False):
-        raise ModelError(source, [f"cannot be read as Level 3: {m}" for m in _messages(document)] or ["not Level 3"])
+        raise ModelError(
+            source, [f"cannot be read as Level 3: {m}" for m in _messages(document)] or ["not Level 3"]
+        )
     model = document.getModel()
     if model is None:
         raise ModelError(source, ["the file holds no model"])
@@ -59,6 +61,7 @@ def read_text(text: str | bytes, source: str) -> Model:
 def _model(model: Any, reading: Reading) -> Model:
     read_functions(model, reading)
     taken = {one.getId() for one in model.getListOfAllElements() if one.getId()}
+    refuse_ids(taken, reading)
     reactions, local_parameters = read_reactions(model, reading, taken)
     return Model(
         id=model.getId() or Path(reading.source).stem,

@@ -21,7 +21,9 @@ def read_rules(model: Any, reading: Reading) -> tuple[Rule, ...]:
             where = f"algebraic rule {one.getIdAttribute() or index + 1}"
             rules.append(AlgebraicRule(read_formula(one.getMath(), reading, where)))
         elif one.isRate():
-            rules.append(RateRule(variable, read_formula(one.getMath(), reading, f"rate rule for {variable}")))
+            rules.append(
+                RateRule(variable, read_formula(one.getMath(), reading, f"rate rule for {variable}"))
+            )
         else:
             formula = read_formula(one.getMath(), reading, f"assignment rule for {variable}")
             rules.append(AssignmentRule(variable, formula))
