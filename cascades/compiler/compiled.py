@@ -19,7 +19,7 @@ from cascades.compiler.derivatives import dependencies, directional, gradients
 from cascades.compiler.equations import Equations
 from cascades.compiler.functions import Array, ScalarFunction, as_row, scalar_functions
 from cascades.errors import UnknownName
-from cascades.expression import ZERO, Expr, evaluate, symbol
+from cascades.expression import ZERO, Expr, evaluate, number, symbol
 from cascades.model import Model
 
 if TYPE_CHECKING:
@@ -48,6 +48,16 @@ def compile_model(model: Model) -> CompiledModel:
         while len(_compiled) > _KEPT:
             _compiled.popitem(last=False)
     return compiled
+
+
+@dataclass(frozen=True, eq=False)
+class EventValues:
+    """Per event: whether its trigger is true, its delay, its priority, and what it assigns."""
+
+    triggers: Array
+    delays: Array
+    priorities: Array
+    assignments: list[Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +217,25 @@ class CompiledModel:
         n, m = len(self.state_names), len(self.parameter_names)
         x = np.concatenate(([t], as_row(v, n), as_row(w, n)))
         return self._second(as_row(y, n), as_row(p, m), x)
+
+    def event_formulas(self, y: Array, p: Array, t: float) -> EventValues:
+        """What the events' formulas give at a state."""
+        events = self.equations.events
+        values = self._events(as_row(y, self._sizes[0]), as_row(p, self._sizes[1]), np.array([t]))
+        k = len(events)
+        ends = np.cumsum([len(event.assignments) for event in events])
+        assignments = np.split(values[3 * k :], ends[:-1]) if k else []
+        return EventValues(values[:k] != 0.0, values[k : 2 * k], values[2 * k : 3 * k], assignments)
+
+    @cached_property
+    def _events(self) -> ScalarFunction:
+        events = self.equations.events
+        formulas = [event.trigger for event in events]
+        formulas += [event.delay if event.delay is not None else ZERO for event in events]
+        formulas += [event.priority if event.priority is not None else number(-np.inf) for event in events]
+        formulas += [formula for event in events for _, formula in event.assignments]
+        outputs = {"events": (len(formulas), lambda: formulas)}
+        return scalar_functions(self.equations.content_hash, self._sizes, self.rows, outputs)["events"]
 
     def _call(self, function: ScalarFunction, y: Any, p: Any, t: float) -> Array:
         n, m, _ = function.sizes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.solvers.base import Integration, Solution, Solver
+from cascades.solvers.events import Events
 
 if TYPE_CHECKING:
     from cascades.compiler.lanes import LaneCode
@@ -56,12 +57,13 @@ class Rodas5P(Solver):
         def work() -> None:
             state = lanes.make_lanes(width)
             rows = lanes.make_rows(width, _sizes(compiled), problem.atol)
+            events = Events(problem.compiled)
             while True:
                 reason = driver.run(*marks, code.record, job.record, state, rows.record, _BUDGET)
                 if reason == lanes.FINISHED:
                     return
                 if reason == lanes.ATTENTION:
-                    raise SystemError("no event can fire without code for it")
+                    _give_up(events.respond(state, rows), state, job)
 
         _in_threads(work, self._n_threads(problem.n_members, width), job["halt"])
         return Solution(job["out"], job["status"], job["reached"], job["steps"])
@@ -71,6 +73,15 @@ class Rodas5P(Solver):
 
         available = self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         return max(1, min(available, members // (2 * lanes)))
+
+
+def _give_up(failed: dict[int, int], state: np.ndarray, job: Memory) -> None:
+    """Take members out of their lanes."""
+    for lane, status in failed.items():
+        member = state["member"][0, lane]
+        job["status"][member] = status
+        job["reached"][member] = state["t"][0, lane]
+        state["member"][0, lane] = -1
 
 
 def make_job(problem: Integration, max_steps: int, reported: Any = None) -> Memory:
