@@ -25,16 +25,13 @@ def branch(
 ) -> None:
     """Follow all equilibria along a parameter; --out gets branch.csv and branch.png."""
     import cascades
-    from cascades.report.bistability import branches
+    from cascades.continuation import branches
 
     if out is not None:
         check_free(out, force)
     compiled = cascades.compile_model(cascades.load_model(model))
     values = read_values(set_)
-    known = {**compiled.default_values, **compiled.conserved_totals, **values}
-    at = min(max(known.get(parameter, low), low), high)
-    starts = cascades.equilibria(compiled, values={**values, parameter: at})
-    found = branches(compiled, parameter, (low, high), starts)
+    found = branches(compiled, parameter, (low, high), values=values)
     if out is not None:
         with output_folder(out, force) as folder:
             _table(found).to_csv(folder / "branch.csv", index=False)
