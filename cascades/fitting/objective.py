@@ -1,0 +1,153 @@
+"""The objective of a fit problem: simulate every experiment, compare with the data.
+
+A failed integration never gives NaN: its measurements get a penalty that grows smoothly with the
+distance from the nominal parameters, and the failure is kept for the report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cascades.fitting.experiments import run
+from cascades.fitting.likelihood import Comparison
+from cascades.fitting.prepare import Prepared, prepare
+from cascades.fitting.priors import log_prior
+from cascades.fitting.tangents import Failure
+
+if TYPE_CHECKING:
+    from cascades.fitting.problem import FitProblem
+
+RTOL = 1e-8
+PENALTY = 1e3  # residual of a measurement that could not be simulated
+
+
+@dataclass(frozen=True)
+class FailedExperiment:
+    """Where and why an integration stopped; `values` are the fit parameters, in natural units."""
+
+    experiment: str
+    time: float
+    reason: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A comparison with the data and what failed on the way."""
+
+    comparison: Comparison
+    failures: tuple[FailedExperiment, ...]
+    failed_rows: np.ndarray
+
+
+class Objective:
+    """Log-likelihood, log-posterior, residuals and derivatives at vectors `x` (see FitProblem)."""
+
+    def __init__(self, problem: FitProblem, rtol: float = RTOL):
+        self.problem, self.rtol = problem, rtol
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        return prepare(self.problem)
+
+    @cached_property
+    def is_least_squares(self) -> bool:
+        """Whether the noise is normal and there are no priors, so that squares add up."""
+        return not self.prepared.data.is_laplace.any() and all(
+            parameter.prior is None for parameter in self.problem.estimated
+        )
+
+    def log_likelihood(self, x: np.ndarray) -> float:
+        evaluation = self.evaluate(x, slopes=False)
+        penalty, _ = self._penalty(np.asarray(x, float), evaluation)
+        return evaluation.comparison.log_likelihood - penalty
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """Of the log-likelihood, shape (parameters,)."""
+        evaluation = self.evaluate(x, slopes=True)
+        _, slope = self._penalty(np.asarray(x, float), evaluation)
+        return evaluation.comparison.gradient - slope
+
+    def log_posterior(self, x: np.ndarray) -> float:
+        """Log-likelihood plus the log-density of the priors."""
+        return self.log_likelihood(x) + log_prior(self.problem, np.asarray(x, float))[0]
+
+    def log_posterior_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        x = np.asarray(x, float)
+        evaluation = self.evaluate(x, slopes=True)
+        penalty, slope = self._penalty(x, evaluation)
+        prior, prior_slope = log_prior(self.problem, x)
+        value = evaluation.comparison.log_likelihood - penalty + prior
+        return value, evaluation.comparison.gradient - slope + prior_slope
+
+    def residuals(self, x: np.ndarray) -> np.ndarray:
+        """(simulated - measured) / sigma after the transformation, shape (measurements,)."""
+        return self.evaluate(x, slopes=False).comparison.residuals
+
+    def fisher_information(self, x: np.ndarray) -> np.ndarray:
+        return self.evaluate(x, slopes=True).comparison.fisher_information
+
+    def least_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals for a least-squares solver, and their derivatives."""
+        x = np.asarray(x, float)
+        evaluation = self.evaluate(x, slopes=True)
+        residuals, slopes = evaluation.comparison.least_squares()
+        rows = evaluation.failed_rows
+        residuals[rows] = PENALTY + 0.0 * residuals[rows]
+        slopes[rows] = 0.0
+        if rows.size:
+            pull = (x - self.problem.nominal) / math.sqrt(rows.size)
+            residuals = np.concatenate([residuals, pull])
+            slopes = np.vstack([slopes, np.eye(x.size) / math.sqrt(rows.size)])
+        return residuals, slopes
+
+    def _penalty(self, x: np.ndarray, evaluation: Evaluation) -> tuple[float, np.ndarray]:
+        count = evaluation.failed_rows.size
+        if not count:
+            return 0.0, np.zeros(x.size)
+        away = x - self.problem.nominal
+        return 0.5 * PENALTY**2 * count + 0.5 * float(away @ away), away
+
+    # --- simulation -----------------------------------------------------------------------------
+
+    def evaluate(self, x: np.ndarray, *, slopes: bool) -> Evaluation:
+        """Simulate everything; with derivatives if `slopes`."""
+        problem, data = self.problem, self.prepared.data
+        values = problem.values(np.asarray(x, float))
+        directions = self._directions(x) if slopes else {}
+        width = len(problem.names) if slopes else 0
+        simulated, sigma = data.value.copy(), np.ones(data.value.size)
+        simulated_slopes, sigma_slopes = (np.zeros((data.value.size, width)) for _ in range(2))
+        failures, failed = [], []
+        for plan in self.prepared.plans:
+            try:
+                readings = run(self.prepared, plan, values, directions, width, self.rtol)
+            except Failure as failure:
+                failures.append(FailedExperiment(plan.id, failure.time, failure.reason, values))
+                failed += [row for group in plan.groups for row in group.rows]
+                continue
+            for one in readings:
+                simulated[one.rows], sigma[one.rows] = one.simulated, one.sigma
+                simulated_slopes[one.rows], sigma_slopes[one.rows] = one.simulated_slopes, one.sigma_slopes
+        bad = ~(np.isfinite(simulated) & np.isfinite(sigma) & (sigma > 0.0))
+        rows = np.unique([*failed, *np.flatnonzero(bad)]).astype(int)
+        simulated[rows], sigma[rows] = data.value[rows], 1.0
+        simulated_slopes[rows] = sigma_slopes[rows] = 0.0
+        comparison = Comparison(data, simulated, sigma, simulated_slopes, sigma_slopes)
+        return Evaluation(comparison, tuple(failures), rows)
+
+    def _directions(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """d(natural value)/d(x), one-hot, per estimated parameter."""
+        found = {}
+        for i, (parameter, value) in enumerate(zip(self.problem.estimated, x, strict=True)):
+            row = np.zeros(len(self.problem.names))
+            natural = parameter.from_scale(float(value))
+            row[i] = {"lin": 1.0, "log": natural, "log10": natural * math.log(10.0)}[parameter.scale]
+            found[parameter.id] = row
+        return found

@@ -1,0 +1,244 @@
+"""Multistart optimisation: Latin-hypercube starts, one checkpoint per start, resumable after a kill."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cascades.errors import OutputExists, UnknownName
+from cascades.fitting.result import FitResult, StartResult
+
+if TYPE_CHECKING:
+    from cascades.fitting.problem import FitProblem
+
+METHODS = ("least squares", "cma")
+TOLERANCE = 1e-10  # of cost, step and gradient, relative; below it nothing changes in printed digits
+
+
+def fit(
+    problem: FitProblem,
+    *,
+    starts: int,
+    seed: int,
+    method: str = "least squares",
+    folder: str | Path | None = None,
+    workers: int = 1,
+    progress: bool = False,
+) -> FitResult:
+    """Fit from `starts` Latin-hypercube points inside of the bounds.
+
+    Parameters
+    ----------
+    method : "least squares" (scipy's trust-region reflective method with exact Jacobian) or "cma"
+        (covariance matrix adaptation, for objectives that jump: switches and outcomes).
+    folder : path
+        Where every finished start is kept; a second call with the same folder, problem, seed and
+        method does only what is missing and gives the same result.
+    workers : int
+        Processes that share the starts.  The result does not depend on it.
+
+    Raises
+    ------
+    UnknownName
+        The method does not exist.
+    OutputExists
+        The folder belongs to another fit.
+    """
+    if method not in METHODS:
+        raise UnknownName("optimiser", method, METHODS)
+    store = _Store(folder, problem, seed, method)
+    points = starting_points(problem, starts, seed)
+    done = {i: result for i, result in store.finished().items() if i < starts}
+    todo = [i for i in range(starts) if i not in done]
+    try:
+        for result in _reported(_run(problem, points, todo, method, seed, workers), done, starts, progress):
+            done[result.start] = result
+            store.keep(result)
+    except KeyboardInterrupt:
+        pass  # what is finished is the result
+    ordered = sorted(done.values(), key=lambda r: (r.objective, r.start))
+    return FitResult(problem, tuple(ordered), method, seed)
+
+
+def starting_points(problem: FitProblem, starts: int, seed: int) -> np.ndarray:
+    """Latin-hypercube points inside of the bounds, each on its own scale, shape (starts, parameters).
+
+    Infinite bounds are replaced by the nominal value and ten of its sizes to either side.
+    """
+    from scipy.stats import qmc
+
+    lower, upper = problem.bounds
+    width = 10.0 * np.maximum(1.0, np.abs(problem.nominal))
+    lower = np.where(np.isfinite(lower), lower, problem.nominal - width)
+    upper = np.where(np.isfinite(upper), upper, problem.nominal + width)
+    unit = qmc.LatinHypercube(len(problem.names), rng=np.random.default_rng(seed)).random(starts)
+    return lower + unit * (upper - lower)
+
+
+# --- one start ----------------------------------------------------------------------------------
+
+
+def optimise_from(problem: FitProblem, start: int, x0: np.ndarray, method: str, seed: int) -> StartResult:
+    """The local (or CMA) search from one point.  Never raises for a model that cannot be integrated."""
+    first = _objective(problem, x0)
+    if method == "cma" or not problem.objective.is_least_squares:
+        search = _cma if method == "cma" else _quasi_newton
+        x, evaluations, status = search(problem, x0, seed + start)
+    else:
+        x, evaluations, status = _least_squares(problem, x0)
+    return StartResult(start, first, _objective(problem, x), tuple(map(float, x)), evaluations, status)
+
+
+def _objective(problem: FitProblem, x: np.ndarray) -> float:
+    return float(-problem.objective.log_posterior(x))
+
+
+def _least_squares(problem: FitProblem, x0: np.ndarray) -> tuple[np.ndarray, int, str]:
+    from scipy.optimize import least_squares
+
+    memory: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        key = x.tobytes()
+        if key not in memory:
+            memory.clear()
+            memory[key] = problem.objective.least_squares(x)
+        return memory[key]
+
+    found = least_squares(
+        lambda x: both(x)[0],
+        x0,
+        jac=lambda x: both(x)[1],
+        bounds=_open(problem.bounds),
+        x_scale=1.0,
+        ftol=TOLERANCE,
+        xtol=TOLERANCE,
+        gtol=TOLERANCE,
+        max_nfev=50 * max(10, x0.size),
+    )
+    return found.x, int(found.nfev), "converged" if found.status > 0 else "evaluations used up"
+
+
+def _quasi_newton(problem: FitProblem, x0: np.ndarray, seed: int) -> tuple[np.ndarray, int, str]:
+    from scipy.optimize import minimize
+
+    def both(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = problem.objective.log_posterior_and_gradient(x)
+        return -value, -slope
+
+    found = minimize(both, x0, jac=True, method="L-BFGS-B", bounds=list(zip(*problem.bounds, strict=True)))
+    return found.x, int(found.nfev), "converged" if found.success else str(found.message)
+
+
+def _cma(problem: FitProblem, x0: np.ndarray, seed: int) -> tuple[np.ndarray, int, str]:
+    import cma
+
+    lower, upper = problem.bounds
+    width = np.where(np.isfinite(upper - lower), upper - lower, 2.0)
+    options = {
+        "bounds": [list(lower), list(upper)],
+        "CMA_stds": list(width),
+        "seed": seed + 1,  # 0 means the time of day
+        "verbose": -9,
+        "tolfun": 1e-9,
+        "maxfevals": 1000 * x0.size,
+    }
+    search = cma.CMAEvolutionStrategy(x0, 0.2, options)
+    while not search.stop():
+        candidates = search.ask()
+        search.tell(candidates, [_objective(problem, np.asarray(c)) for c in candidates])
+    reason = ", ".join(search.stop())
+    return np.asarray(search.result.xbest), int(search.result.evaluations), f"stopped by {reason}"
+
+
+def _open(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """scipy wants the lower bound strictly below the upper one."""
+    lower, upper = bounds
+    return lower, np.where(upper > lower, upper, np.nextafter(lower, math.inf))
+
+
+# --- many starts --------------------------------------------------------------------------------
+
+
+def _run(
+    problem: FitProblem, points: np.ndarray, todo: list[int], method: str, seed: int, workers: int
+) -> Iterator[StartResult]:
+    if workers <= 1 or len(todo) <= 1:
+        for i in todo:
+            yield optimise_from(problem, i, points[i], method, seed)
+        return
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting = {pool.submit(optimise_from, problem, i, points[i], method, seed) for i in todo}
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+
+
+def _reported(
+    results: Iterator[StartResult], done: dict[int, StartResult], starts: int, progress: bool
+) -> Iterator[StartResult]:
+    """Pass results on; show how many there are and the best so far."""
+    if not progress:
+        yield from results
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        best = min((r.objective for r in done.values()), default=math.inf)
+        task = bar.add_task("starts", total=starts, completed=len(done))
+        for result in results:
+            best = min(best, result.objective)
+            bar.update(task, advance=1, description=f"starts, best {best:.6g}")
+            yield result
+
+
+class _Store:
+    """One small file per finished start, written under a temporary name and renamed."""
+
+    def __init__(self, folder: str | Path | None, problem: FitProblem, seed: int, method: str):
+        self.folder = None if folder is None else Path(folder)
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        label = {"problem": problem.content_hash, "seed": seed, "method": method}
+        header = self.folder / "fit.json"
+        if header.exists():
+            if json.loads(header.read_text()) != label:
+                raise OutputExists(self.folder)
+        else:
+            _write(header, json.dumps(label))
+
+    def finished(self) -> dict[int, StartResult]:
+        found: dict[int, StartResult] = {}
+        for path in self.folder.glob("start_*.json") if self.folder else ():
+            content: dict[str, Any] = json.loads(path.read_text())
+            result = StartResult(**content)
+            found[result.start] = replace(result, x=tuple(result.x))
+        return found
+
+    def keep(self, result: StartResult) -> None:
+        if self.folder:
+            _write(self.folder / f"start_{result.start:06d}.json", json.dumps(asdict(result)))
+
+
+def _write(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.name)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,169 @@
+"""A fit problem's model and formulas made ready: what experiments set becomes a plain parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from cascades.compiler.compiled import CompiledModel, compile_model
+from cascades.compiler.derivatives import gradients
+from cascades.expression import Expr, as_expr, free_symbols, substitute
+from cascades.fitting.likelihood import Data
+from cascades.fitting.problem import SCALES, FitProblem, Measurement, Observable, Period
+from cascades.fitting.tables import FitError
+from cascades.model import Compartment, Model, Parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A closed formula and its derivatives with respect to the symbols in it."""
+
+    root: Expr
+
+    @cached_property
+    def slopes(self) -> dict[str, Expr]:
+        return gradients([self.root], sorted(free_symbols(self.root)))[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Measurements of one observable with the same arguments in one experiment.
+
+    rows : positions among all measurements;  times : of these, shape (rows,)
+    """
+
+    formula: Formula
+    noise: Formula
+    rows: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One experiment: its periods, with the settings as closed formulas, and what is read from it.
+    A missing setting leaves a quantity as it is."""
+
+    id: str
+    periods: tuple[tuple[float, Mapping[str, Formula]], ...]
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    compiled: CompiledModel
+    defaults: Mapping[str, Formula]
+    plans: tuple[Plan, ...]
+    data: Data
+
+
+def prepare(problem: FitProblem) -> Prepared:
+    """Raises FitError naming everything that a formula or setting refers to in vain."""
+    targets = {name for e in problem.experiments for period in e.periods for name in period.settings}
+    ours = {parameter.id for parameter in problem.parameters}
+    model, defaults = _freed(problem.model, targets | ours)
+    compiled = compile_model(model)
+    defects = [f"no quantity named {name!r} to set" for name in sorted(targets - _settable(compiled))]
+    known = ours | set(compiled.state_names) | set(compiled.parameter_names) | {"time"}
+    close = _Closing(compiled)
+    plans = []
+    for experiment in problem.experiments:
+        taken = [(i, m) for i, m in enumerate(problem.measurements) if m.experiment == experiment.id]
+        plan = Plan(
+            experiment.id,
+            tuple((period.start, _settings(period, close)) for period in experiment.periods),
+            tuple(_groups(problem, taken, close)),
+        )
+        defects += _unknown(plan, known)
+        if taken:
+            plans.append(plan)
+    if defects:
+        raise FitError(problem.name, sorted(set(defects)))
+    closed_defaults = {name: Formula(close(formula)) for name, formula in defaults.items()}
+    return Prepared(compiled, closed_defaults, tuple(plans), _data(problem))
+
+
+def _settable(compiled: CompiledModel) -> set[str]:
+    return set(compiled.state_names) | set(compiled.parameter_names)
+
+
+def _freed(model: Model, names: set[str]) -> tuple[Model, dict[str, Expr]]:
+    """The model in which the initial assignments of `names` (parameters and compartments) are plain
+    values, and those assignments as formulas."""
+    fixed = {e.id for e in model.parameters} | {e.id for e in model.compartments}
+    freed = {a.symbol: a.formula for a in model.initial_assignments if a.symbol in names & fixed}
+    if not freed:
+        return model, {}
+    kept = tuple(a for a in model.initial_assignments if a.symbol not in freed)
+
+    def with_value(element: Parameter) -> Parameter:
+        return replace(element, value=1.0) if element.id in freed else element
+
+    def with_size(element: Compartment) -> Compartment:
+        return replace(element, size=1.0) if element.id in freed else element
+
+    changed = replace(
+        model,
+        initial_assignments=kept,
+        parameters=tuple(map(with_value, model.parameters)),
+        compartments=tuple(map(with_size, model.compartments)),
+    )
+    return changed, freed
+
+
+class _Closing:
+    """Formulas over the model's quantities to formulas over states, parameters and fit parameters."""
+
+    def __init__(self, compiled: CompiledModel):
+        self.observables = dict(compiled.equations.observables)
+
+    def __call__(self, formula: Expr) -> Expr:
+        return substitute([formula], self.observables)[0]
+
+
+def _settings(period: Period, close: _Closing) -> dict[str, Formula]:
+    return {name: Formula(close(as_expr(formula))) for name, formula in period.settings.items()}
+
+
+def _groups(problem: FitProblem, taken: list[tuple[int, Measurement]], close: _Closing) -> list[Group]:
+    by_id = {observable.id: observable for observable in problem.observables}
+    together: dict[tuple[object, ...], list[tuple[int, float]]] = {}
+    for i, m in taken:
+        key = (m.observable, m.observable_arguments, m.noise_arguments)
+        together.setdefault(key, []).append((i, m.time))
+    groups = []
+    for (name, observed, noisy), rows in together.items():
+        observable = by_id[str(name)]
+        formula, noise = _filled(observable, observed, noisy)  # type: ignore[arg-type]
+        positions, times = zip(*rows, strict=True)
+        groups.append(
+            Group(Formula(close(formula)), Formula(close(noise)), np.array(positions), np.array(times, float))
+        )
+    return groups
+
+
+def _filled(observable: Observable, observed: tuple[Expr, ...], noisy: tuple[Expr, ...]) -> tuple[Expr, Expr]:
+    """Formula and noise with the placeholders replaced; the noise may refer to the observable."""
+    given = dict(zip(observable.observable_placeholders, observed, strict=True))
+    given |= dict(zip(observable.noise_placeholders, noisy, strict=True))
+    formula, noise = substitute([observable.formula, observable.noise], given)
+    return formula, substitute([noise], {observable.id: formula})[0]
+
+
+def _unknown(plan: Plan, known: set[str]) -> list[str]:
+    formulas = [f for _, settings in plan.periods for f in settings.values()]
+    formulas += [f for group in plan.groups for f in (group.formula, group.noise)]
+    missing = free_symbols(*(f.root for f in formulas)) - known
+    return [f"experiment {plan.id!r}: no quantity named {name!r}" for name in missing]
+
+
+def _data(problem: FitProblem) -> Data:
+    by_id = {observable.id: observable for observable in problem.observables}
+    observables = [by_id[m.observable] for m in problem.measurements]
+    return Data(
+        np.array([m.value for m in problem.measurements]),
+        np.array([SCALES.index(o.transformation) for o in observables]),
+        np.array([o.distribution == "laplace" for o in observables]),
+    )

@@ -1,0 +1,181 @@
+"""Profile likelihood: how far each parameter can move while the others make up for it.
+
+Raue et al. (2009) Bioinformatics 25:1923.  A flat profile on both sides is structural
+non-identifiability; a profile that does not reach the threshold on one side is practical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cascades.errors import UnknownName
+
+if TYPE_CHECKING:
+    from cascades.fitting.problem import FitProblem
+    from cascades.fitting.result import FitResult
+
+VERDICTS = ("identifiable", "practically not identifiable", "structurally not identifiable")
+FLAT = 1e-3  # a profile that rises less than this over its whole range is flat
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """One parameter's profile.
+
+    x : float, shape (points,)
+        The parameter on its own scale, sorted.
+    objective : float, shape (points,)
+        Minus the log-posterior, the other parameters optimised.
+    threshold : float
+        Half the chi-squared quantile above the best objective.
+    interval : (low, high) on the parameter's own scale; infinite where the threshold is not reached.
+    verdict : an entry of `VERDICTS`
+    limited_by : names of parameters that sat on a bound somewhere along the profile
+    """
+
+    name: str
+    x: np.ndarray
+    objective: np.ndarray
+    threshold: float
+    interval: tuple[float, float]
+    verdict: str
+    limited_by: tuple[str, ...]
+
+    def plot(self, axes: Any = None) -> Any:
+        from matplotlib import pyplot
+
+        axes = axes or pyplot.subplots()[1]
+        axes.plot(self.x, self.objective - self.objective.min(), ".-")
+        axes.axhline(self.threshold - self.objective.min(), color="0.6", linestyle="--")
+        axes.set_xlabel(self.name)
+        axes.set_ylabel("objective above the best")
+        axes.set_title(self.verdict, fontsize="small")
+        return axes
+
+
+def profile(
+    result: FitResult, name: str, *, confidence: float = 0.95, points: int = 40, reach: float = 1.2
+) -> Profile:
+    """The profile of one parameter around a fit's best point.
+
+    Each side is followed until the objective exceeds `reach` times the threshold, a bound is met, or
+    `points` are used; steps are chosen so that the objective rises by about a tenth of the threshold.
+
+    Raises UnknownName.
+    """
+    from scipy.stats import chi2
+
+    problem = result.problem
+    if name not in problem.names:
+        raise UnknownName("estimated parameter", name, problem.names)
+    best = np.array(result.best.x)
+    rise = 0.5 * float(chi2.ppf(confidence, 1))
+    sides = [
+        _follow(problem, best, problem.names.index(name), sign, rise, points, reach) for sign in (-1.0, 1.0)
+    ]
+    index = problem.names.index(name)
+    xs = [*(x[index] for x, _ in reversed(sides[0])), best[index], *(x[index] for x, _ in sides[1])]
+    heights = [*(f for _, f in reversed(sides[0])), result.best.objective, *(f for _, f in sides[1])]
+    x, objective = np.array(xs), np.array(heights)
+    threshold = float(objective.min() + rise)
+    low, high = (
+        _crossing(x[::-1], objective[::-1], best[index], threshold),
+        _crossing(x, objective, best[index], threshold),
+    )
+    limited = _at_bounds(problem, [point for side in sides for point, _ in side], index)
+    return Profile(name, x, objective, threshold, (low, high), _verdict(objective, low, high), limited)
+
+
+def _follow(
+    problem: FitProblem, best: np.ndarray, index: int, sign: float, rise: float, points: int, reach: float
+) -> list[tuple[np.ndarray, float]]:
+    lower, upper = problem.bounds
+    limit = (lower if sign < 0 else upper)[index]
+    found: list[tuple[np.ndarray, float]] = []
+    x, height, step = best.copy(), _height(problem, best), 0.02 * max(1.0, abs(best[index]))
+    base = height
+    while len(found) < points and x[index] != limit:
+        trial = x.copy()
+        trial[index] += sign * step
+        if sign * (trial[index] - limit) > 0:
+            trial[index] = limit
+        trial, new = _optimise_others(problem, trial, index)
+        if new - height > 0.5 * rise and step > 1e-6:
+            step *= 0.4
+            continue
+        step *= 2.0 if new - height < 0.05 * rise else 1.0
+        x, height = trial, new
+        found.append((x.copy(), height))
+        if height - base > reach * rise:
+            break
+    return found
+
+
+def _optimise_others(problem: FitProblem, x: np.ndarray, index: int) -> tuple[np.ndarray, float]:
+    from scipy.optimize import least_squares, minimize
+
+    free = np.arange(x.size) != index
+    lower, upper = (bound[free] for bound in problem.bounds)
+    if not free.any():
+        return x, _height(problem, x)
+
+    def whole(part: np.ndarray) -> np.ndarray:
+        full = x.copy()
+        full[free] = part
+        return full
+
+    start = np.clip(x[free], lower, upper)
+    if problem.objective.is_least_squares:
+        inner = least_squares(
+            lambda part: problem.objective.least_squares(whole(part))[0],
+            start,
+            jac=lambda part: problem.objective.least_squares(whole(part))[1][:, free],
+            bounds=(lower, np.where(upper > lower, upper, np.nextafter(lower, np.inf))),
+            max_nfev=60,
+        )
+    else:
+
+        def both(part: np.ndarray) -> tuple[float, np.ndarray]:
+            value, slope = problem.objective.log_posterior_and_gradient(whole(part))
+            return -value, -slope[free]
+
+        inner = minimize(
+            both, start, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True))
+        )
+    full = whole(inner.x)
+    return full, _height(problem, full)
+
+
+def _height(problem: FitProblem, x: np.ndarray) -> float:
+    return float(-problem.objective.log_posterior(x))
+
+
+def _crossing(x: np.ndarray, objective: np.ndarray, centre: float, threshold: float) -> float:
+    """Where the profile crosses the threshold, going from the centre towards the end of `x`."""
+    outward = np.sign(x[-1] - x[0])
+    for i in range(1, x.size):
+        beyond = outward * (x[i] - centre) > 0
+        if beyond and objective[i] >= threshold > objective[i - 1]:
+            part = (threshold - objective[i - 1]) / (objective[i] - objective[i - 1])
+            return float(x[i - 1] + part * (x[i] - x[i - 1]))
+    return float(outward * np.inf)
+
+
+def _verdict(objective: np.ndarray, low: float, high: float) -> str:
+    if np.isfinite(low) and np.isfinite(high):
+        return VERDICTS[0]
+    return VERDICTS[2] if np.ptp(objective) < FLAT else VERDICTS[1]
+
+
+def _at_bounds(problem: FitProblem, points: list[np.ndarray], index: int) -> tuple[str, ...]:
+    lower, upper = problem.bounds
+    width = np.where(np.isfinite(upper - lower), upper - lower, 1.0)
+    named = []
+    for i, name in enumerate(problem.names):
+        near = any(min(p[i] - lower[i], upper[i] - p[i]) < 1e-6 * width[i] for p in points)
+        if near and i != index:
+            named.append(name)
+    return tuple(named)
