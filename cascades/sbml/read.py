@@ -60,18 +60,20 @@ def read_text(text: str | bytes, source: str) -> Model:
 
 def _model(model: Any, reading: Reading) -> Model:
     read_functions(model, reading)
-    taken = {one.getId() for one in model.getListOfAllElements() if one.getId()}
-    refuse_ids(taken, reading)
+    compartments, species = read_compartments(model), read_species(model, reading)
+    parameters, events = read_parameters(model), read_events(model, reading)
+    taken = {one.id for one in (*compartments, *species, *parameters, *events)}
     reactions, local_parameters = read_reactions(model, reading, taken)
+    refuse_ids(taken, reading)
     return Model(
         id=model.getId() or Path(reading.source).stem,
-        compartments=read_compartments(model),
-        species=read_species(model, reading),
-        parameters=read_parameters(model) + local_parameters,
+        compartments=compartments,
+        species=species,
+        parameters=parameters + local_parameters,
         reactions=reactions,
         rules=read_rules(model, reading),
         initial_assignments=read_initial_assignments(model, reading),
-        events=read_events(model, reading),
+        events=events,
         name=model.getName(),
         units=read_units(model),
         time_unit=model.getTimeUnits() or None,
