@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from cascades.compiler.algebraic import solve_algebraic
 from cascades.compiler.closing import Closing, close
+from cascades.compiler.conservation import conserved_totals
 from cascades.compiler.delays import unfold_delays
 from cascades.compiler.discontinuities import boundaries
 from cascades.compiler.draft import Draft, draft, is_amount
-from cascades.compiler.equations import Equations, EventEquation
+from cascades.compiler.equations import ConservedTotal, Equations, EventEquation
 from cascades.compiler.fast import eliminate_fast
 from cascades.compiler.rate_of import name_rates
 from cascades.compiler.unit_names import time_unit_name, unit_names
-from cascades.expression import ZERO, Expr, evaluate, symbol
+from cascades.expression import ONE, ZERO, Expr, evaluate, symbol
 from cascades.model import Event, Model
 
 
@@ -53,6 +54,7 @@ def build_equations(model: Model) -> Equations:
         observables=observables,
         events=tuple(_event(event, parts, closing) for event in parts.events),
         discontinuities=boundaries(rates),
+        conserved=_conserved(parts, closing, start),
         ports=model.ports,
         units=unit_names(model, (*names, *parameters, *observables)),
         time_unit=time_unit_name(model),
@@ -100,6 +102,18 @@ def _observables(parts: Draft, closing: Closing) -> dict[str, Expr]:
     for name, formula in parts.alternates.items():
         wanted[name] = closing(formula)
     return wanted
+
+
+def _conserved(parts: Draft, closing: Closing, start: Closing) -> tuple[ConservedTotal, ...]:
+    """Totals of what reactions alone change; a state that only events change is one by itself."""
+    stoichiometry = dict(parts.stoichiometry)
+    scales = {state: closing(parts.scales[state]) for state in stoichiometry}
+    for state, rate in parts.rates.items():
+        if state not in stoichiometry and state not in parts.algebraic and closing(rate) is ZERO:
+            stoichiometry[state], scales[state] = {}, ONE
+    starts = {state: start(symbol(state)) for state in stoichiometry}
+    is_zero = {state: formula is ZERO for state, formula in starts.items()}
+    return conserved_totals(stoichiometry, scales, is_zero, taken=tuple(parts.model.by_id))
 
 
 def _event(event: Event, parts: Draft, closing: Closing) -> EventEquation:

@@ -15,44 +15,56 @@ from cascades.sbml.reading import Reading
 def read_reactions(
     model: Any, reading: Reading, taken: set[str]
 ) -> tuple[tuple[Reaction, ...], tuple[Parameter, ...]]:
-    """The reactions, and their local parameters under the name reaction__parameter."""
+    """The reactions, and their local parameters under the name reaction__parameter.
+
+    (By index: libsbml's lists are slow to iterate.)
+    """
+    elements = [model.getReaction(i) for i in range(model.getNumReactions())]
+    reactants = [_references(one.getNumReactants(), one.getReactant) for one in elements]
+    products = [_references(one.getNumProducts(), one.getProduct) for one in elements]
+    named = {reference.id for group in (*reactants, *products) for reference in group if reference.id}
+    taken |= named | {one.getId() for one in elements}
+    species = {model.getSpecies(i).getId() for i in range(model.getNumSpecies())}
     reactions, parameters = [], []
-    species = {one.getId() for one in model.getListOfSpecies()}
-    for one in model.getListOfReactions():
+    for one, used, made in zip(elements, reactants, products, strict=True):
         name = one.getId()
-        law = one.getKineticLaw()
+        law = one.getKineticLaw() if one.isSetKineticLaw() else None
         local = {}
-        for parameter in law.getListOfLocalParameters() if law is not None else ():
+        for i in range(0 if law is None else law.getNumLocalParameters()):
+            parameter = law.getLocalParameter(i)
             renamed = _free(f"{name}__{parameter.getId()}", taken)
             local[parameter.getId()] = symbol(renamed)
             parameters.append(_local(parameter, renamed))
         rate = None
         if law is not None and law.isSetMath():
             rate = read_formula(law.getMath(), reading, f"reaction {name}", local)
-        modifiers = tuple(reference.getSpecies() for reference in one.getListOfModifiers())
         reaction = Reaction(
             id=name,
-            reactants=tuple(map(_reference, one.getListOfReactants())),
-            products=tuple(map(_reference, one.getListOfProducts())),
-            modifiers=modifiers,
+            reactants=used,
+            products=made,
+            modifiers=tuple(one.getModifier(i).getSpecies() for i in range(one.getNumModifiers())),
             rate=rate,
             is_reversible=one.getReversible(),
             is_fast=one.isSetFast() and one.getFast(),
             name=one.getName(),
             sbo=read_sbo(one),
         )
-        for used in [*(r.species for r in (*reaction.reactants, *reaction.products)), *modifiers]:
-            if used not in species:
-                reading.problem(f"reaction {name}", f"refers to species {used!r}, which does not exist")
+        for mentioned in [*(r.species for r in (*used, *made)), *reaction.modifiers]:
+            if mentioned not in species:
+                reading.problem(f"reaction {name}", f"refers to species {mentioned!r}, which does not exist")
         reactions.append(reaction)
     return tuple(reactions), tuple(parameters)
 
 
+def _references(count: int, get: Any) -> tuple[SpeciesReference, ...]:
+    return tuple(_reference(get(i)) for i in range(count))
+
+
 def _reference(one: Any) -> SpeciesReference:
-    value = one.getStoichiometry() if one.isSetStoichiometry() else math.nan
+    value = one.getStoichiometry()
     return SpeciesReference(
         species=one.getSpecies(),
-        stoichiometry=None if math.isnan(value) else float(value),
+        stoichiometry=None if math.isnan(value) or not one.isSetStoichiometry() else value,
         id=one.getId() or None,
         is_constant=one.getConstant(),
     )
