@@ -1,0 +1,82 @@
+"""The two curves that every plasticity paper shows, from the full model and from a rule, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cascades.compiler.compiled import CompiledModel
+from cascades.protocols import Protocol, pairing, pulse_train
+from cascades.reduction import CalciumRule
+from cascades.simulate import simulate
+
+AFTER = 120.0  # [s] from the end of the protocol to the reading
+DELAYS = np.array([-100, -60, -40, -30, -20, -15, -10, -5, 0, 5, 10, 15, 20, 30, 40, 60, 100]) / 1e3  # [s]
+PAIRS, PAIR_RATE = 60, 1.0  # Bi & Poo (1998) J Neurosci 18:10464: 60 pairs at 1 Hz
+RATES = np.array([0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0])  # [Hz]
+PULSES = 300
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Efficacy after each protocol, between the DOWN state (0) and the UP state (1).
+
+    x : float, shape (protocols,)
+    full, rule : float, shape (2, protocols), from the DOWN and from the UP state
+    """
+
+    title: str
+    label: str
+    x: np.ndarray
+    full: np.ndarray
+    rule: np.ndarray
+
+    @property
+    def agreement(self) -> float:
+        """The fraction of protocols after which both are in the same half."""
+        return float(np.mean((self.full > 0.5) == (self.rule > 0.5)))
+
+
+def curves(
+    compiled: CompiledModel,
+    weight: str,
+    rule: CalciumRule,
+    down: dict[str, float],
+    up: dict[str, float],
+    *,
+    report: Callable[[float], None] | None = None,
+) -> list[Curve]:
+    """Spike timing and frequency, from the resting states `down` and `up` of the full model."""
+    pairs = [pairing(delay=float(d), rate=PAIR_RATE, count=PAIRS) for d in DELAYS]
+    trains = [pulse_train(rate=float(rate), count=PULSES) for rate in RATES]
+    found = []
+    for i, (title, label, x, protocols) in enumerate((
+        (f"{PAIRS} pairs at {PAIR_RATE:g} Hz", "post minus pre [ms]", 1e3 * DELAYS, pairs),
+        (f"{PULSES} presynaptic spikes", "rate [Hz]", RATES, trains),
+    )):  # fmt: skip
+        full = _full(compiled, weight, protocols, (down, up))
+        said = np.array([[_said(rule, p, start) for p in protocols] for start in (0.0, 1.0)])
+        found.append(Curve(title, label, x, full, said))
+        if report:
+            report(0.5 * (i + 1))
+    return found
+
+
+def _full(
+    compiled: CompiledModel, weight: str, protocols: Sequence[Protocol], states: tuple[dict[str, float], ...]
+) -> np.ndarray:
+    """Shape (2, protocols).  The protocols are shifted so that all end, and are read, at the same time."""
+    end = max(p.duration for p in protocols)
+    shifted = [p.shift(end - p.duration) for p in protocols] * len(states)
+    initial = {name: np.repeat([s[name] for s in states], len(protocols)) for name in compiled.state_names}
+    run = simulate(compiled, [0.0, end + AFTER], protocol=shifted, initial=initial)
+    values = np.asarray(run[weight])
+    low, high = values[0, 0], values[-1, 0]
+    return np.asarray((values[:, -1] - low) / (high - low)).reshape(len(states), -1)
+
+
+def _said(rule: CalciumRule, protocol: Protocol, start: float) -> float:
+    pre, post = protocol.spike_times("glutamate"), protocol.spike_times("bap")
+    return float(rule.replay(pre, post, [protocol.duration + AFTER], rho=start)[-1])
