@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cascades.ensemble import Batch, Outcome, Values, observe, run_ensemble, solve_batch
 from cascades.errors import SolverFailure
 from cascades.protocols import Protocol
-from cascades.solvers import DEFAULT, REASONS, Integration, Solver, solver_named
-from cascades.stops import RESTORE_PARAMETER, SET_PARAMETER, Stops, resolve
+from cascades.solvers import DEFAULT, REASONS, Solver, solver_named
+from cascades.steady import steady_state as steady_state
 from cascades.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
-Values = Mapping[str, float | np.ndarray | Sequence[float]]
-
-# The absolute tolerance of a state is rtol * ATOL_SCALE times the state's own scale.
-ATOL_SCALE = 1e-3
+_PATIENCE = 3.0  # s after which a run that goes on shows its progress
 
 
 def simulate(
@@ -31,6 +33,10 @@ def simulate(
     initial: Values | None = None,
     solver: str | Solver = DEFAULT,
     rtol: float = 1e-6,
+    observables: Sequence[str] | None = None,
+    executor: Executor | None = None,
+    store: str | Path | None = None,
+    progress: bool | None = None,
     throw: bool = True,
 ) -> Trajectory:
     """The trajectories of one member or of a batch, from time 0.
@@ -45,64 +51,86 @@ def simulate(
         Parameter values and initial states that differ from the model's own.
     solver : an entry of `cascades.solvers.METHODS`, or a Solver
     rtol : relative tolerance
+        The error of a state is kept below rtol * (|state| + a thousandth of the state's own scale).
+    observables : names of states and observables
+        Keep only these: a million members then need little memory.
+    executor : a `concurrent.futures.Executor`
+        Chunks of some seconds are sent to it: processes, dask.distributed's `client.get_executor()`,
+        mpi4py.futures.
+    store : a folder
+        Finished chunks are kept there under a hash of all they depend on; run again, a sweep that was
+        stopped goes on where it was.
+    progress : whether to show a progress bar; by default after some seconds on a terminal
     throw : whether a failed member raises; otherwise `status` says why and NaN fills the rest
+
+    Returns
+    -------
+    Trajectory
+        Ctrl-C stops early and keeps the members that are done; the others have the status
+        "interrupted".
 
     Raises
     ------
     UnknownName
-        A value, initial state, stimulus target or solver that does not exist.
+        A value, initial state, stimulus target, observable or solver that does not exist.
+    ValueError
+        Times that are not sorted, or different numbers of members.
     SolverFailure
         Some member failed; the error carries the trajectory so far.
     """
-    times = checked_times(times)
-    p, y0 = batch(compiled, values, initial, protocol)
-    protocols: Sequence[Protocol | None]
-    protocols = [protocol] if protocol is None or isinstance(protocol, Protocol) else list(protocol)
-    stops = [resolve(one, compiled.equations) for one in protocols]
-    method = solver_named(solver)
-    problem = Integration(compiled, times, y0, p, stops, rtol, absolute_tolerance(compiled, y0, rtol))
-    solution = method.integrate(problem)
-    equations = compiled.equations
-    trajectory = Trajectory(
-        times=times,
-        values=solution.values,
-        names=equations.state_names,
-        units=equations.units,
-        status=solution.status,
-        reached=solution.reached,
-        time_unit=equations.time_unit,
-        provenance=_provenance(compiled, protocols, method, rtol),
-        observable_names=tuple(equations.observables),
-        _observe=lambda name: _observe(problem, solution.values, name),
-    )
-    failed = np.flatnonzero(solution.status)
+    batch = make_batch(compiled, times, protocol, values, initial, solver_named(solver), rtol, observables)
+    if batch.n_members == 1 and executor is None and store is None:
+        outcome = solve_batch(batch)
+    else:
+        with _Bar(progress) as bar:
+            folder = None if store is None else Path(store)
+            outcome = run_ensemble(batch, executor=executor, store=folder, progress=bar)
+    trajectory = _trajectory(batch, outcome)
+    failed = np.flatnonzero(outcome.status)
     if throw and failed.size:
-        reasons = {int(m): (float(solution.reached[m]), REASONS[solution.status[m]]) for m in failed}
+        reasons = {int(m): (float(outcome.reached[m]), REASONS[outcome.status[m]]) for m in failed}
         raise SolverFailure(trajectory, reasons)
     return trajectory
 
 
-def batch(
+def make_batch(
     compiled: CompiledModel,
+    times: np.ndarray | Sequence[float],
+    protocol: Protocol | Sequence[Protocol] | None,
     values: Values | None,
     initial: Values | None,
-    protocol: Protocol | Sequence[Protocol] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters and initial states of all members, shapes (members, m) and (members, n).
+    solver: Solver,
+    rtol: float,
+    observables: Sequence[str] | None = None,
+) -> Batch:
+    """Check what a user gives and count the members.
 
     Raises ValueError if values, initial states and protocols differ in the number of members.
     """
-    p = compiled.parameter_array(values)
-    y0 = compiled.initial_array(p, initial)
-    counts = {len(p), len(y0)}
-    if protocol is not None and not isinstance(protocol, Protocol):
-        counts.add(len(protocol))
+    if not 0.0 < rtol < 1.0:
+        raise ValueError(f"rtol must lie between 0 and 1 (got {rtol!r})")
+    alone = protocol is None or isinstance(protocol, Protocol)
+    protocols: list[Protocol | None] = [protocol] if alone else list(protocol)  # type: ignore[list-item, arg-type]
+    columns = [
+        {name: np.asarray(value, dtype=float).reshape(-1) for name, value in (group or {}).items()}
+        for group in (values, initial)
+    ]
+    compiled.initial_array(
+        compiled.parameter_array(_first(columns[0])), _first(columns[1])
+    )  # knows all names
+    for name in observables or ():
+        compiled.formula(name)
+    counts = {len(protocols)} | {column.size for group in columns for column in group.values()}
     members = max(counts)
-    if counts - {1, members}:
+    if counts - {1, members} or 0 in counts:
         sizes = ", ".join(str(n) for n in sorted(counts))
         raise ValueError(f"values, initial states and protocols have different numbers of members: {sizes}")
-    shape_p, shape_y = (members, p.shape[1]), (members, y0.shape[1])
-    return np.broadcast_to(p, shape_p).copy(), np.broadcast_to(y0, shape_y).copy()
+    kept = None if observables is None else tuple(observables)
+    return Batch(compiled, checked_times(times), protocols, *columns, solver, rtol, kept, members)
+
+
+def _first(group: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: column[:1] for name, column in group.items()}
 
 
 def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:
@@ -113,41 +141,65 @@ def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:
     return array
 
 
-def absolute_tolerance(compiled: CompiledModel, initial: np.ndarray, rtol: float) -> np.ndarray:
-    """Per state, from the state's scale: its largest initial value or the conserved total it is part
-    of; the median of the others' scales where it starts at zero and no total holds it."""
-    scale = np.abs(initial).max(axis=0)
-    index = {name: i for i, name in enumerate(compiled.state_names)}
-    for total in compiled.equations.conserved:
-        rows = [index[name] for name in total.weights]
-        scale[rows] = np.maximum(scale[rows], scale[rows].max())
-    known = scale[scale > 0.0]
-    scale[scale == 0.0] = np.median(known) if known.size else 1.0
-    return rtol * ATOL_SCALE * scale
+def _trajectory(batch: Batch, outcome: Outcome) -> Trajectory:
+    equations = batch.compiled.equations
+    observe_one: Callable[[str], np.ndarray] | None = None
+    if batch.kept is None:
+
+        def observe_one(name: str) -> np.ndarray:
+            return observe(batch.problem(), outcome.values, name)
+
+    return Trajectory(
+        times=batch.times,
+        values=outcome.values,
+        names=equations.state_names if batch.kept is None else batch.kept,
+        units=equations.units,
+        status=outcome.status,
+        reached=outcome.reached,
+        time_unit=equations.time_unit,
+        provenance=_provenance(batch.compiled, list(batch.protocols), batch.solver, batch.rtol),
+        observable_names=tuple(equations.observables) if batch.kept is None else (),
+        _observe=observe_one,
+    )
 
 
-def _observe(problem: Integration, values: np.ndarray, name: str) -> np.ndarray:
-    """An observable along the trajectories, with the parameters that the protocol had set."""
-    out = np.empty(values.shape[:2])
-    for member in range(len(values)):
-        p = _parameters_over_time(problem, member)
-        out[member] = problem.compiled.observable(name, values[member], p, problem.times)
-    return out
+class _Bar:
+    """A progress bar that appears when a run takes longer than one wants to wait in the dark."""
 
+    def __init__(self, wanted: bool | None):
+        self.wanted = sys.stderr.isatty() if wanted is None else wanted
+        self.patience = _PATIENCE if wanted is None else 0.0
+        self.start = time.monotonic()
+        self.bar: Any = None
 
-def _parameters_over_time(problem: Integration, member: int) -> np.ndarray:
-    """Shape (times, parameters), or (1, parameters) if no stimulus sets one."""
-    stops: Stops = problem.stops_of(member)
-    start = problem.parameters[member]
-    rows = np.flatnonzero((stops.action == SET_PARAMETER) | (stops.action == RESTORE_PARAMETER))
-    if rows.size == 0:
-        return start[None, :]
-    p = np.repeat(start[None, :], problem.times.size, axis=0)
-    for row in rows:
-        i = stops.index[row]
-        value = stops.value[row] if stops.action[row] == SET_PARAMETER else start[i]
-        p[problem.times >= stops.time[row], i] = value
-    return p
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, done: int, members: int) -> None:
+        if not self.wanted or (self.bar is None and (time.monotonic() - self.start < self.patience)):
+            return
+        if self.bar is None:
+            self._show(members)
+        rate = done / max(time.monotonic() - self.start, 1e-9)
+        self.bar.update(self.task, completed=done, rate=f"{rate:,.3g} members/s")
+
+    def _show(self, members: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.bar.start()
+        self.task = self.bar.add_task("simulate", total=members, rate="")
 
 
 def _provenance(

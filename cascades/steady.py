@@ -1,13 +1,28 @@
-"""`SteadyState`: a state at which all rates vanish, with its stability."""
+"""Steady states: where all rates vanish, by Newton's method on the system without conserved totals,
+with the time course as a guide."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.errors import UnknownName
+from cascades.errors import NoEquilibrium, UnknownName
+from cascades.expression import ZERO
+from cascades.solvers import Integration, solver_named
+from cascades.solvers.tolerance import absolute_tolerance, state_scales
+from cascades.stops import resolve
+
+if TYPE_CHECKING:
+    from cascades.compiler.compiled import CompiledModel
+    from cascades.compiler.reduced import ReducedSystem
+
+_NEWTON_STEPS = 40
+_CONVERGED = 1e-11  # last Newton step, relative to each state (and a millionth of its scale)
+_LONGEST = 1e14  # of the fastest time constant
+_NEGATIVE = 1e-9  # of a state's scale: below this a root is not a concentration
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,3 +70,157 @@ class SteadyState:
         kind = "stable" if self.is_stable else f"unstable ({self.n_unstable} growing)"
         shown = ", ".join(f"{name} = {value:.6g}" for name, value in list(self.state.items())[:6])
         return f"<SteadyState {kind}: {shown}{', ...' if len(self.state) > 6 else ''}>"
+
+
+def steady_state(
+    compiled: CompiledModel,
+    *,
+    values: Mapping[str, float] | None = None,
+    guess: Mapping[str, float] | None = None,
+) -> SteadyState:
+    """The steady state that the model goes to from its initial state, or the one near `guess`.
+
+    Parameters
+    ----------
+    values : parameter values and conserved totals that differ from the model's own
+    guess : states by name; the rest are initial values
+
+    Raises
+    ------
+    UnknownName
+        A value or state that does not exist.
+    NoEquilibrium
+        Neither Newton's method nor a long time course ends in one; the error carries the last state.
+    """
+    system = _system(compiled, values or {})
+    start = system.expand(system.restrict(compiled.initial_array(system.p[None, :], guess)[0]))
+    scale = state_scales(compiled)
+    if guess:
+        found = _newton(system, start, scale)
+        if found is not None:
+            return describe(system, found)
+    y = start
+    for y in _course(system, start):
+        found = _newton(system, y, scale)
+        if found is not None and _is_near(found, y, scale):
+            return describe(system, found)
+    names = compiled.state_names
+    moving = np.abs(compiled.rates(y, system.p)) / scale
+    worst = names[int(np.argmax(moving))]
+    if _is_singular(system, y):
+        reason = "the Jacobian is singular; a combination of states may be conserved that was not found"
+    else:
+        reason = f"the state still changes after a long time, {worst} most"
+    raise NoEquilibrium(reason, dict(zip(names, y.tolist(), strict=True)), float(moving.max()))
+
+
+def describe(system: ReducedSystem, y: np.ndarray) -> SteadyState:
+    """A steady state with its eigenvalues and observables."""
+    compiled = system.compiled
+    eigenvalues = np.linalg.eigvals(_without_algebraic(system, system.restrict(y)))
+    residual = np.abs(compiled.rates(y, system.p)) / np.maximum(np.abs(y), 1e-6 * state_scales(compiled))
+    observables = {
+        name: float(compiled.observable(name, y, system.p)) for name in compiled.equations.observables
+    }
+    return SteadyState(
+        state=dict(zip(compiled.state_names, y.tolist(), strict=True)),
+        values=dict(zip(compiled.parameter_names, system.p.tolist(), strict=True)),
+        totals=dict(zip(system.total_names, system.total_values.tolist(), strict=True)),
+        eigenvalues=eigenvalues[np.argsort(-eigenvalues.real)],
+        residual=float(residual.max(initial=0.0)),
+        observables=observables,
+    )
+
+
+def _system(compiled: CompiledModel, values: Mapping[str, float]) -> ReducedSystem:
+    names = {total.name for total in compiled.equations.conserved}
+    totals = {name: float(value) for name, value in values.items() if name in names}
+    p = compiled.parameter_array({name: value for name, value in values.items() if name not in names})[0]
+    return compiled.reduced(p, totals)
+
+
+def _free(system: ReducedSystem) -> np.ndarray:
+    """Positions among the independent states of those that move: a state that only events change has
+    the rate zero and stays where it is."""
+    rates = system.compiled.equations.rates
+    return np.array([k for k, i in enumerate(system.independent) if rates[i] is not ZERO], dtype=np.intp)
+
+
+def _newton(system: ReducedSystem, start: np.ndarray, scale: np.ndarray) -> np.ndarray | None:
+    """Newton's method, with steps shortened while they do not reduce the residual."""
+    free = _free(system)
+    z = system.restrict(start).copy()
+    size = scale[system.independent]
+    with np.errstate(all="ignore"):
+        residual = system.rates(z)
+        for _ in range(_NEWTON_STEPS):
+            try:
+                step = np.linalg.solve(system.jacobian(z)[np.ix_(free, free)], -residual[free])
+            except np.linalg.LinAlgError:
+                return None
+            if not np.isfinite(step).all():
+                return None
+            length = 1.0
+            while True:
+                trial = z.copy()
+                trial[free] += length * step
+                new = system.rates(trial)
+                if (
+                    np.abs(new / size).max() <= (1.0 - 0.25 * length) * np.abs(residual / size).max()
+                    or length < 1e-3
+                ):
+                    break
+                length *= 0.5
+            z, residual = trial, new
+            if (np.abs(length * step) <= _CONVERGED * (np.abs(z[free]) + 1e-6 * size[free])).all():
+                break
+        else:
+            return None
+    y = system.expand(z)
+    concentrations = ~np.array(system.compiled.equations.is_algebraic)
+    starts_negative = start < 0.0
+    negative = (y < -_NEGATIVE * scale) & concentrations & ~starts_negative
+    return None if negative.any() or not np.isfinite(y).all() else y
+
+
+def _course(system: ReducedSystem, start: np.ndarray):  # type: ignore[no-untyped-def]
+    """States along the time course, at times a factor of ten apart."""
+    compiled = system.compiled
+    with np.errstate(all="ignore"):
+        fastest = np.abs(system.jacobian(system.restrict(start))).sum(axis=1).max(initial=0.0)
+    time = 10.0 / fastest if np.isfinite(fastest) and fastest > 0.0 else 1.0
+    end, y = time * _LONGEST, start
+    rtol = 1e-6
+    while time < end:
+        problem = Integration(
+            compiled, np.array([time]), y[None, :], system.p[None, :], [resolve(None, compiled.equations)],
+            rtol, absolute_tolerance(compiled, rtol),
+        )  # fmt: skip
+        solution = solver_named("rodas5p").integrate(problem)
+        if solution.status[0] != 0:
+            return
+        y = solution.values[0, -1]
+        yield y
+        time *= 10.0
+
+
+def _is_near(found: np.ndarray, y: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether Newton's method stayed in the neighbourhood it was sent to."""
+    return bool((np.abs(found - y) <= 0.05 * np.abs(y) + 1e-3 * scale).all())
+
+
+def _without_algebraic(system: ReducedSystem, z: np.ndarray) -> np.ndarray:
+    """The Jacobian of the differential states, the algebraic ones following them."""
+    jacobian = system.jacobian(z)
+    algebraic = np.array(system.compiled.equations.is_algebraic)[system.independent]
+    if not algebraic.any():
+        return jacobian
+    d, a = ~algebraic, algebraic
+    follows = np.linalg.solve(jacobian[np.ix_(a, a)], jacobian[np.ix_(a, d)])
+    return jacobian[np.ix_(d, d)] - jacobian[np.ix_(d, a)] @ follows
+
+
+def _is_singular(system: ReducedSystem, y: np.ndarray) -> bool:
+    free = _free(system)
+    jacobian = system.jacobian(system.restrict(y))[np.ix_(free, free)]
+    return bool(free.size) and np.linalg.matrix_rank(jacobian) < free.size

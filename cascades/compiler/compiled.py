@@ -50,6 +50,15 @@ def compile_model(model: Model) -> CompiledModel:
     return compiled
 
 
+def _unpickled(equations: Equations, model: Model | None) -> CompiledModel:
+    """A worker process that gets the same model again keeps the functions it has."""
+    key = equations.content_hash
+    with _lock:
+        if key not in _compiled:
+            _compiled[key] = CompiledModel(equations, model)
+        return _compiled[key]
+
+
 @dataclass(frozen=True, eq=False)
 class EventValues:
     """Per event: whether its trigger is true, its delay, its priority, and what it assigns."""
@@ -76,7 +85,7 @@ class CompiledModel:
         return f"<CompiledModel {self.equations.name}: {n} states, {m} parameters>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (CompiledModel, (self.equations, self.model))
+        return (_unpickled, (self.equations, self.model))
 
     @property
     def name(self) -> str:

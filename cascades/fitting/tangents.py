@@ -8,7 +8,7 @@ import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
 from cascades.expression import evaluate
-from cascades.simulate import absolute_tolerance
+from cascades.solvers.tolerance import absolute_tolerance
 from cascades.solvers import DEFAULT, REASONS, Integration, solver_named
 from cascades.stops import resolve
 
@@ -56,7 +56,7 @@ def integrate(
             y0.append(start.y + sign * h * start.y_slopes[:, k])
             p.append(start.p + sign * h * start.p_slopes[:, k])
     y0_array, p_array = np.array(y0), np.array(p)
-    atol = absolute_tolerance(compiled, y0_array, rtol)
+    atol = absolute_tolerance(compiled, rtol)
     stops = [resolve(None, compiled.equations)]
     problem = Integration(compiled, times, y0_array, p_array, stops, rtol, atol)
     solution = solver_named(DEFAULT).integrate(problem)

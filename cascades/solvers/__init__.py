@@ -15,7 +15,7 @@ METHODS: dict[str, Solver] = {
     "radau": Radau(),
     "cvode": CVODE(),
 }
-DEFAULT = "lsoda"
+DEFAULT = "rodas5p"
 
 
 def solver_named(solver: str | Solver) -> Solver:

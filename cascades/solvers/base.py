@@ -78,6 +78,10 @@ class Solver(ABC):
     name: str
     handles_events: bool = False
 
+    def identity(self) -> str:
+        """The name, and the settings that a result depends on."""
+        return self.name
+
     @abstractmethod
     def integrate(self, problem: Integration) -> Solution:
         """Integrate every member.  Never raises for a member that fails: its status says why."""

@@ -6,7 +6,9 @@ into arrays, starts the threads, and looks after state-triggered events.
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from cascades.compiler.lanes import LaneCode
     from cascades.kernels.lanes import Memory
 
-_BUDGET = 20_000  # steps between looks at the keyboard
+_BUDGET = 2_000  # steps between looks at the keyboard
 _WHILE_WAITING = 0.05  # s
 
 
@@ -44,6 +46,9 @@ class Rodas5P(Solver):
     lanes: int = 0
     max_steps: int = 10_000_000
 
+    def identity(self) -> str:
+        return f"{self.name} {self.max_steps}"
+
     def integrate(self, problem: Integration) -> Solution:
         from cascades.kernels import driver, lanes
         from cascades.kernels.vectors import lane_tuple, native_lanes
@@ -59,7 +64,11 @@ class Rodas5P(Solver):
             rows = lanes.make_rows(width, _sizes(compiled), problem.atol)
             events = Events(problem.compiled)
             while True:
-                reason = driver.run(*marks, code.record, job.record, state, rows.record, _BUDGET)
+                try:
+                    reason = driver.run(*marks, code.record, job.record, state, rows.record, _BUDGET)
+                except KeyboardInterrupt:
+                    job["halt"][0] = 1
+                    continue
                 if reason == lanes.FINISHED:
                     return
                 if reason == lanes.ATTENTION:
@@ -69,8 +78,6 @@ class Rodas5P(Solver):
         return Solution(job["out"], job["status"], job["reached"], job["steps"])
 
     def _n_threads(self, members: int, lanes: int) -> int:
-        import os
-
         available = self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         return max(1, min(available, members // (2 * lanes)))
 
@@ -149,8 +156,11 @@ def _sizes(code: LaneCode) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _in_threads(work: Any, n_threads: int, halt: np.ndarray) -> None:
-    """Run `work` in threads; Ctrl-C halts them and keeps what is done."""
+def _in_threads(work: Callable[[], None], n_threads: int, halt: np.ndarray) -> None:
+    """Run `work` in threads.  Ctrl-C halts them; what they did is kept."""
+    if n_threads == 1:
+        work()
+        return
     errors: list[BaseException] = []
 
     def guarded() -> None:
@@ -160,20 +170,14 @@ def _in_threads(work: Any, n_threads: int, halt: np.ndarray) -> None:
             halt[0] = 1
             errors.append(error)
 
-    if n_threads == 1 and threading.current_thread() is not threading.main_thread():
-        work()
-        return
     threads = [threading.Thread(target=guarded, daemon=True) for _ in range(n_threads)]
     for thread in threads:
         thread.start()
-    try:
-        for thread in threads:
-            while thread.is_alive():
+    for thread in threads:
+        while thread.is_alive():
+            try:
                 thread.join(_WHILE_WAITING)
-    except KeyboardInterrupt:
-        halt[0] = 1
-        for thread in threads:
-            thread.join()
-        raise
+            except KeyboardInterrupt:
+                halt[0] = 1
     if errors:
         raise errors[0]
