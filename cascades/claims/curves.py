@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cascades.claims.subject import Subject
+from cascades.claims.subject import SOLVER, Subject
 from cascades.protocols import spikes
 from cascades.simulate import simulate
 
@@ -69,7 +69,7 @@ def _fractions_above(
     post = period * np.arange(periods + 1)
     stimuli = spikes(tuple(post), target="post") + spikes(tuple(post + lag), target="pre")
     times = np.unique(np.concatenate([post, post + lag]))
-    run = simulate(subject.compiled, times, protocol=stimuli, values=values, rtol=1e-9)
+    run = simulate(subject.compiled, times, protocol=stimuli, values=values, rtol=1e-9, solver=SOLVER)
     inside = (times >= post[-2] - 1e-12) & (times < post[-1] - 1e-12)
     starts, after = times[inside], np.asarray(run["c"][0])[inside]
     gaps = np.diff(np.append(starts, post[-1]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cascades.claims.subject import RTOL, Subject, varied
+from cascades.claims.subject import RTOL, SOLVER, Subject, varied
 from cascades.simulate import simulate
 
 MOVING = 1e-5  # relative change that is more than the solver's error
@@ -31,7 +31,7 @@ def equilibrium(
         chosen = subject.values(one, named)
         start = subject.initial(initial, chosen)
         times = [0.5 * settle, settle]
-        trajectory = simulate(subject.compiled, times, values=chosen, initial=start, rtol=RTOL)
+        trajectory = simulate(subject.compiled, times, values=chosen, initial=start, rtol=RTOL, solver=SOLVER)
         before, after = np.asarray(trajectory[of][0])
         if abs(after - before) > MOVING * max(abs(after), abs(before)):
             raise ValueError(f"{of} still goes from {before:.9g} to {after:.9g} after {settle:g} s")

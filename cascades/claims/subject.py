@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cascades.trajectory import Trajectory
 
 RTOL = 1e-8
+SOLVER = "rodas5p"
 _STIMULI = ("spikes", "pulse_train", "lfs", "hfs", "theta_burst", "pairing", "poisson", "setting", "rest")
 
 
@@ -70,13 +71,15 @@ class Subject:
             chosen = self.values(values, named)
             start = self.initial(initial, chosen)
             if settle:
-                before = simulate(self.compiled, [0.0, settle], values=chosen, initial=start, rtol=RTOL)
+                before = simulate(
+                    self.compiled, [0.0, settle], values=chosen, initial=start, rtol=RTOL, solver=SOLVER
+                )
                 start = before.final()
             times = np.linspace(0.0, duration, samples)
             stimuli = build_protocol(protocol)
             times = np.unique(np.concatenate([times, stimuli.times()[stimuli.times() <= duration]]))
             self._runs[key] = simulate(
-                self.compiled, times, protocol=stimuli, values=chosen, initial=start, rtol=RTOL
+                self.compiled, times, protocol=stimuli, values=chosen, initial=start, rtol=RTOL, solver=SOLVER
             )
         return self._runs[key]
 
