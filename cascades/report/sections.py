@@ -24,13 +24,16 @@ def protocols(ltp: Experiment, ltd: Experiment, diagram: Diagram) -> Section:
     return Section(
         "Spikes, calcium, and the switch",
         [
-            "Every presynaptic spike releases glutamate in the full model and is an exact stop of the solver. The first "
-            "experiment starts from the model's own initial state, the second from the state that the first one left.",
+            "Every presynaptic spike releases glutamate in the full model and is an exact stop of the "
+            "solver. The first "
+            "experiment starts from the model's own initial state, the second from the state that the "
+            "first one left.",
         ],
         [
             Picture(
                 figures.experiments(both, levels),
-                f"Above: free {ltp.calcium} at the beginning of each protocol. Below: {ltp.weight} during the whole "
+                f"Above: free {ltp.calcium} at the beginning of each protocol. Below: {ltp.weight} during "
+                "the whole "
                 "experiment; stimulation is shaded, dotted lines are the equilibria at resting calcium.",
             )
         ],
@@ -85,13 +88,16 @@ def bistability(diagram: Diagram) -> Section:
         "When the synapse remembers",
         [
             f"With {diagram.parameter} held at rest the biochemistry has {number}, {stable} of them stable. "
-            "Following them along held calcium gives the branches below; where one turns back, a fold, a state ends.",
+            "Following them along held calcium gives the branches below; where one turns back, a fold, a "
+            "state ends.",
         ],
         [
             Picture(
                 figures.bifurcation(diagram),
-                "Full lines are stable, dashed lines unstable; circles are folds, squares the equilibria at rest "
-                "(filled: stable). A closed branch is an island: its state cannot be reached by raising calcium slowly.",
+                "Full lines are stable, dashed lines unstable; circles are folds, squares the equilibria "
+                "at rest "
+                "(filled: stable). A closed branch is an island: its state cannot be reached by raising "
+                "calcium slowly.",
             )
         ],
         [at_rest, folds],
@@ -119,14 +125,17 @@ def network(recording: Recording) -> Section:
     return Section(
         "A network that learns with the rule",
         [
-            f"{described.size} leaky integrate-and-fire neurons, four fifths of them excitatory, held in balance by inhibition; "
-            f"the {plastic} synapses among excitatory neurons learn by the derived rule, each updated exactly when a spike "
+            f"{described.size} leaky integrate-and-fire neurons, four fifths of them excitatory, held in "
+            "balance by inhibition; "
+            f"the {plastic} synapses among excitatory neurons learn by the derived rule, each updated "
+            "exactly when a spike "
             f"meets it. {recording.duration / 1e3:g} s of biological time, seed {recording.seed}.",
         ],
         [
             Picture(
                 figures.network(recording),
-                "Spikes of a part of each population, their rates, and the distribution of efficacies at the start "
+                "Spikes of a part of each population, their rates, and the distribution of efficacies at "
+                "the start "
                 "and the end (start: a sample of the synapses).",
             )
         ],
