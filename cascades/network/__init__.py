@@ -12,6 +12,7 @@ from cascades.network.neuron import (
     ReplayedSource,
 )
 from cascades.network.recording import Recording
+from cascades.network.replay import Replay, replay
 from cascades.network.run import run_network
 from cascades.network.synapse import AllToAll, FixedInDegree, Pairs, Synapses
 
@@ -26,8 +27,10 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Recording",
+    "Replay",
     "ReplayedSource",
     "Synapses",
     "balanced_network",
+    "replay",
     "run_network",
 ]

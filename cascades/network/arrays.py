@@ -119,3 +119,5 @@ class Found(NamedTuple):
     ticks: np.ndarray  # int64, (threads, capacity)
     neurons: np.ndarray  # int32
     counts: np.ndarray  # int64, (threads,)
+    sofar: np.ndarray  # int64, (2, threads): counts after the last windows, for all threads to read
+    meetings: np.ndarray  # int64, (1,): where threads wait for each other

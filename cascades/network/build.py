@@ -85,11 +85,17 @@ def build(network: Network, seed: int, threads: int) -> Built:
         static=static,
         cells=_cells(network, seed, threads),
         log=Log(np.zeros(shape, np.int32), np.ones(shape, np.float32), np.zeros((*shape[:2], len(network.neurons) + 1), np.int32)),
-        found=Found(np.zeros((threads, room), np.int64), np.zeros((threads, room), np.int32), np.zeros(threads, np.int64)),
+        found=Found(
+            np.zeros((threads, room), np.int64),
+            np.zeros((threads, room), np.int32),
+            np.zeros(threads, np.int64),
+            np.zeros((2, threads), np.int64),
+            np.zeros(1, np.int64),
+        ),
         first=first,
         last=last,
         window=window,
-    )  # fmt: skip
+    )
 
 
 def rule_constants(network: Network, seed: int, base: int = 0) -> KernelRule:

@@ -37,12 +37,17 @@ from cascades.network.arrays import (
     WEIGHT,
     V,
 )
+from cascades.network.compiled import compiled
 from cascades.network.counter import pick, waiting_time, words
 from cascades.network.neuron import AdaptiveExponential, LeakyIntegrateAndFire, Neuron, PoissonSource
 
 # Exact arithmetic apart, sums may be reordered and multiply-adds fused; infinities stay what they are.
 tick_function: Any = njit(
-    nogil=True, error_model="numpy", boundscheck=False, forceinline=True, fastmath={"nnan", "nsz", "contract", "reassoc", "arcp"}
+    nogil=True,
+    error_model="numpy",
+    boundscheck=False,
+    forceinline=True,
+    fastmath={"nnan", "nsz", "contract", "reassoc", "arcp"},
 )
 
 MG_HALF, MG_STEEPNESS = 3.57, 0.062  # [mM], [1/mV]: Jahr & Stevens (1990) J. Neurosci. 10:3178, equation 4
@@ -217,7 +222,7 @@ def release(cells, numbers, neuron, t):  # type: ignore[no-untyped-def]
     return np.float32(used * stock / numbers[USE])
 
 
-@tick_function
+@compiled
 def tick(cells, groups, g, thread, first, last, t, neurons, gains, count):  # type: ignore[no-untyped-def]
     """One tick of population g's neurons first ... last - 1; returns the number of spikes listed so far."""
     begun, state = count, cells.state

@@ -1,2 +1,172 @@
-def load(*a): ...
-def save(*a): ...
+"""The state of a run in a file: saved whole or not at all, continued bit for bit, refused if it is another's.
+
+The file does not depend on the number of threads.  Wiring follows from the description and the seed; what a run
+has changed is in the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cascades.errors import CheckpointError
+from cascades.network.build import build, rule_constants
+from cascades.network.constants import NeuronSteps
+from cascades.network.network import Network
+from cascades.network.recording import write_whole
+from cascades.network.session import Session
+
+FORMAT = "cascades network checkpoint"
+VERSION = 1
+
+
+def save(session: Session, path: Path) -> None:
+    """Write the state of `session` to `path`."""
+    b = session.built
+    arrays: dict[str, np.ndarray] = {
+        "state": b.cells.state,
+        "released": b.cells.released,
+        "traces": b.cells.traces[0],
+        "due": b.groups.due,
+        "drawn": b.groups.drawn,
+        "replay_at": b.groups.replay_at[0],
+        "records": b.plastic.records,
+        "spike_counts": session.spike_counts,
+        **_spikes_under_way(session),
+    }
+    for name in ("expressed", "scale"):
+        value = getattr(b.plastic, name)
+        if value is not None:
+            arrays[name] = value
+    if isinstance(b.rule.drift, NeuronSteps):
+        arrays["zones"] = b.rule.drift.zones
+    for k, memory in enumerate(session.memories):
+        for name, value in memory.items():
+            arrays[f"memory/{k}/{name}"] = value
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": b.network.content_hash(),
+        "seed": b.seed,
+        "tick": b.tick,
+        "base": b.base,
+        "digest": _digest(arrays),
+    }
+    write_whole(path, {**arrays, "about": np.array(json.dumps(about))})
+
+
+def load(path: Path, network: Network, seed: int, threads: int) -> Session:
+    """The run that was saved, on any number of threads.
+
+    Raises
+    ------
+    CheckpointError
+        Not a checkpoint, damaged, of another version, network or seed.
+    """
+    arrays, about = _read(path)
+    if about.get("version") != VERSION:
+        raise CheckpointError(
+            path, f"a checkpoint of version {about.get('version')}; this release reads version {VERSION}"
+        )
+    if about["digest"] != _digest(arrays):
+        raise CheckpointError(path, "damaged: its contents do not match their digest")
+    if about["network"] != network.content_hash():
+        raise CheckpointError(path, "a checkpoint of another network; choose another file or the network it is of")
+    if about["seed"] != seed:
+        raise CheckpointError(path, f"a checkpoint of seed {about['seed']}; this run has seed {seed}")
+    built = build(network, seed, threads)
+    built.tick, built.base = int(about["tick"]), int(about["base"])
+    built.rule = rule_constants(network, seed, built.base)
+    b = built
+    places: dict[str, Any] = {
+        "state": b.cells.state,
+        "released": b.cells.released,
+        "due": b.groups.due,
+        "drawn": b.groups.drawn,
+        "records": b.plastic.records,
+        "expressed": b.plastic.expressed,
+        "scale": b.plastic.scale,
+        "zones": getattr(b.rule.drift, "zones", None),
+    }
+    for name, place in places.items():
+        if place is not None:
+            if name not in arrays or arrays[name].shape != place.shape:
+                raise CheckpointError(path, f"its {name} do not fit this network")
+            place[...] = arrays[name]
+    b.cells.traces[:] = arrays["traces"]
+    b.groups.replay_at[:] = arrays["replay_at"]
+    _send_on(built, arrays)
+    session = Session(built, arrays["spike_counts"], [])
+    for k, mechanism in enumerate(network.mechanisms):
+        memory = mechanism.start(session.view()) if mechanism.rebuilds else {}
+        prefix = f"memory/{k}/"
+        memory |= {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+        session.memories.append(memory)
+    return session
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop("about")[()]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(path, f"damaged, or not a checkpoint ({error})") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise CheckpointError(path, "not a checkpoint of a network")
+    return arrays, about
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _spikes_under_way(session: Session) -> dict[str, np.ndarray]:
+    """The spikes of the last ticks, in the order of tick and neuron."""
+    log, length = session.built.log, session.built.log.ends.shape[1]
+    rows = []
+    for t in range(session.tick - length, session.tick):
+        for g in range(log.ends.shape[2] - 1):
+            for thread in range(log.ends.shape[0]):
+                first, last = log.ends[thread, t % length, g : g + 2]
+                for q in range(first, last):
+                    neuron, gain = log.neurons[thread, t % length, q], log.gains[thread, t % length, q]
+                    rows.append((t, g, neuron, gain))
+    columns = list(zip(*rows)) if rows else [[], [], [], []]
+    return {
+        "log_ticks": np.array(columns[0], np.int64),
+        "log_groups": np.array(columns[1], np.int64),
+        "log_neurons": np.array(columns[2], np.int32),
+        "log_gains": np.array(columns[3], np.float32),
+    }
+
+
+def _send_on(built: Any, arrays: dict[str, np.ndarray]) -> None:
+    """Put the spikes that are under way where the threads expect them."""
+    log = built.log
+    threads, length = log.ends.shape[0], log.ends.shape[1]
+    log.ends[:] = 0
+    for thread in range(threads):
+        for t in np.unique(arrays["log_ticks"]):
+            count = 0
+            for g in range(log.ends.shape[2] - 1):
+                mine = (
+                    (arrays["log_ticks"] == t)
+                    & (arrays["log_groups"] == g)
+                    & (arrays["log_neurons"] >= built.first[thread, g])
+                    & (arrays["log_neurons"] < built.last[thread, g])
+                )
+                n = int(mine.sum())
+                log.neurons[thread, t % length, count : count + n] = arrays["log_neurons"][mine]
+                log.gains[thread, t % length, count : count + n] = arrays["log_gains"][mine]
+                count += n
+                log.ends[thread, t % length, g + 1] = count

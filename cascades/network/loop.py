@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, types
+from numba import njit, types
 from numba.extending import overload
 
 from cascades.network.arrays import ADAPTIVE, BEFORE, EXC, FIRST, INH, KIND, NMDA, O1, O2
+from cascades.network.barrier import meet
 from cascades.network.cells import NMDA_RATIO, tick
+from cascades.network.compiled import compiled
 from cascades.network.passes import (
     column_ahead,
     column_jumps,
@@ -26,8 +28,6 @@ from cascades.network.passes import (
 from cascades.network.vectors import prefetch
 
 inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False, forceinline=True)
-entry: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
-entry_in_threads: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, parallel=True)
 
 
 # ---------------------------------------------------------------------------------- one row, one column
@@ -307,35 +307,24 @@ def ticks_of_thread(  # type: ignore[no-untyped-def]
                 spread_nmda(state, ratio, first[thread, g], last[thread, g])
 
 
-@entry
+@compiled
 def advance(  # type: ignore[no-untyped-def]
-    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
+    thread, begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
 ):
-    """Ticks begin ... end - 1 on one thread; returns the tick reached, earlier if `found` is nearly full."""
-    t = begin
-    room = found.ticks.shape[1] - window * log.neurons.shape[2]
-    while t < end and found.counts[0] <= room:
-        till = min(t + window, end)
-        ticks_of_thread(
-            0, 1, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last
-        )
-        t = till
-    return t
-
-
-@entry_in_threads
-def advance_in_threads(  # type: ignore[no-untyped-def]
-    begin, end, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
-):
-    """The same on as many threads as `first` has rows."""
-    t = begin
+    """Ticks begin ... end - 1 of one thread; returns the tick reached, earlier if `found` is nearly full."""
     threads = first.shape[0]
     room = found.ticks.shape[1] - window * log.neurons.shape[2]
-    while t < end and found.counts.max() <= room:
+    t = begin
+    turn = 0
+    while t < end and found.sofar[turn].max() <= room:
         till = min(t + window, end)
-        for thread in prange(threads):
-            ticks_of_thread(
-                thread, threads, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last,
-            )  # fmt: skip
+        ticks_of_thread(
+            thread, threads, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last
+        )
         t = till
+        # written before the threads meet and overwritten only two meetings later: all decide alike
+        turn = 1 - turn
+        found.sofar[turn, thread] = found.counts[thread]
+        if threads > 1:
+            meet(found.meetings, threads)
     return t

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from cascades.network.compiled import compiled
 from cascades.network.flow import INLINE, raised, visited
 from cascades.network.vectors import (
     LANES,
@@ -35,7 +36,6 @@ from cascades.network.vectors import (
 
 AHEAD = 2 * LANES  # records asked for in advance
 
-compiled: Any = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
 part_of_kernel: Any = njit(error_model="numpy", boundscheck=False, forceinline=True, nogil=True)
 
 

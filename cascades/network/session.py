@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from cascades.network.build import Built, build, rule_constants
-from cascades.network.loop import advance, advance_in_threads
+from cascades.network.loop import advance
 from cascades.network.network import Network
 from cascades.network.passes import settle
 from cascades.network.recording import Recording
@@ -54,19 +55,31 @@ class Session:
     def advance(self, stop: int) -> None:
         """Run up to tick `stop` (not included), then let the mechanisms whose turn it is visit."""
         b = self.built
-        enter = advance if b.threads == 1 else advance_in_threads
         while b.tick < stop:
             if b.tick - b.base >= REBASE:
                 self._rebase()
-            b.found.counts[:] = 0
-            b.tick = int(
-                enter(
-                    b.tick, stop, b.window, b.base, b.rule, b.timing, b.groups, b.plastic, b.static, b.cells, b.log,
-                    b.found, b.first, b.last,
-                )  # fmt: skip
-            )
+            for counter in (b.found.counts, b.found.sofar, b.found.meetings):
+                counter[...] = 0
+            b.tick = self._run(stop)
             self._collect()
         self._visit()
+
+    def _run(self, stop: int) -> int:
+        """All threads up to `stop`, or to where there is no room for more spikes; the tick reached."""
+        b = self.built
+
+        def part(thread: int) -> int:
+            return int(
+                advance(
+                    thread, b.tick, stop, b.window, b.base, b.rule, b.timing, b.groups, b.plastic, b.static, b.cells,
+                    b.log, b.found, b.first, b.last,
+                )  # fmt: skip
+            )
+
+        if b.threads == 1:
+            return part(0)
+        with ThreadPoolExecutor(b.threads) as pool:
+            return list(pool.map(part, range(b.threads)))[0]
 
     def _collect(self) -> None:
         """Take the spikes found, in the order of tick and neuron."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from cascades.errors import NetworkError
+from cascades.network.compiled import compiled
 from cascades.network.synapse import AllToAll, FixedInDegree, Pairs, Synapses
 
 ABSENT = -50.0  # ln calcium of a synapse that has seen no spike
@@ -32,7 +32,7 @@ def pairs(synapses: Synapses, sources: int, targets: int, rng: np.random.Generat
     raise NetworkError(f"synapses {synapses.name}", f"unknown connectivity {connect!r}")
 
 
-@njit(cache=True)
+@compiled
 def order_by(keys: np.ndarray, groups: int) -> Any:
     """(offsets, order): members of group g are order[offsets[g] : offsets[g + 1]], in their given order."""
     offsets = np.zeros(groups + 1, dtype=np.int64)
@@ -72,7 +72,7 @@ def make_records(efficacy: np.ndarray, target: np.ndarray) -> np.ndarray:
     return records.ravel()
 
 
-@njit(cache=True)
+@compiled
 def split_rows(offsets: np.ndarray, target: np.ndarray, edges: np.ndarray) -> Any:
     """Where each row, sorted by target, passes each of the sorted `edges`; shape (edges, rows)."""
     split = np.empty((edges.size, offsets.size - 1), dtype=np.int64)

@@ -28,6 +28,7 @@ class Mechanism:
     scales: ClassVar[bool] = False  # a factor per postsynaptic neuron on its plastic synapses
     expresses: ClassVar[bool] = False  # a transmitted efficacy per synapse beside that of the rule
     slides: ClassVar[bool] = False  # thresholds and rates per postsynaptic neuron
+    rebuilds: ClassVar[bool] = False  # memory that follows from the network is made anew, not saved
 
     def start(self, view: View) -> dict[str, np.ndarray]:
         """The arrays that the mechanism remembers, at the start of a run."""
