@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.ensemble import Batch, Outcome, Values, observe, run_ensemble, solve_batch
-from cascades.errors import SolverFailure
+from cascades.errors import SolverFailure, UnknownName
 from cascades.protocols import Protocol
 from cascades.solvers import DEFAULT, REASONS, Solver, solver_named
 from cascades.steady import steady_state as steady_state
@@ -115,9 +115,13 @@ def make_batch(
         {name: np.asarray(value, dtype=float).reshape(-1) for name, value in (group or {}).items()}
         for group in (values, initial)
     ]
-    compiled.initial_array(
-        compiled.parameter_array(_first(columns[0])), _first(columns[1])
-    )  # knows all names
+    for kind, group, known in (
+        ("parameter", columns[0], compiled.parameter_index),
+        ("state", columns[1], compiled.state_index),
+    ):
+        for name in group:
+            if name not in known:
+                raise UnknownName(kind, name, known)
     for name in observables or ():
         compiled.formula(name)
     counts = {len(protocols)} | {column.size for group in columns for column in group.values()}
@@ -127,10 +131,6 @@ def make_batch(
         raise ValueError(f"values, initial states and protocols have different numbers of members: {sizes}")
     kept = None if observables is None else tuple(observables)
     return Batch(compiled, checked_times(times), protocols, *columns, solver, rtol, kept, members)
-
-
-def _first(group: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: column[:1] for name, column in group.items()}
 
 
 def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:

@@ -158,14 +158,23 @@ class CompiledModel:
         members = max([p.shape[0], *(column.size for column in columns.values())])
         if p.shape[0] not in (1, members):
             raise ValueError(f"{p.shape[0]} members have parameter values, {members} have initial states")
-        y = np.empty((members, len(self.state_names)))
-        values: dict[str, Any] = {name: p[:, i] for i, name in enumerate(self.parameter_names)}
-        values["time"] = 0.0
-        for i, value in enumerate(evaluate(self.equations.initial, values)):
-            y[:, i] = value
+        constant, formulas = self._initial
+        y = np.tile(constant, (members, 1))
+        if formulas:
+            values: dict[str, Any] = {name: p[:, i] for i, name in enumerate(self.parameter_names)}
+            values["time"] = 0.0
+            for i, value in zip(formulas, evaluate(formulas.values(), values), strict=True):
+                y[:, i] = value
         for name, column in columns.items():
             y[:, self.state_index[name]] = column
         return y
+
+    @cached_property
+    def _initial(self) -> tuple[Array, dict[int, Expr]]:
+        """Initial values that are numbers, and those that are formulas of parameters, by position."""
+        initial = self.equations.initial
+        constant = np.array([f.value if f.is_number else np.nan for f in initial], dtype=np.float64)
+        return constant, {i: f for i, f in enumerate(initial) if not f.is_number}
 
     def observable(self, name: str, y: Any, p: Any, t: Any = 0.0) -> Array:
         """An observable, state or parameter by name, broadcast over the leading axes of `y`

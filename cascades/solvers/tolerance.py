@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 ATOL_SCALE = 1e-3
 
 
+@lru_cache(maxsize=64)
 def state_scales(compiled: CompiledModel) -> np.ndarray:
     """The size of each state, shape (n,): what the conserved totals that it is part of leave room for,
     else its initial value, else the median of the others.
@@ -33,6 +35,7 @@ def state_scales(compiled: CompiledModel) -> np.ndarray:
     scale = np.where(np.isfinite(room), np.maximum(room, initial), initial)
     known = scale[(scale > 0.0) & np.isfinite(scale)]
     scale[~((scale > 0.0) & np.isfinite(scale))] = np.median(known) if known.size else 1.0
+    scale.flags.writeable = False
     return scale
 
 
