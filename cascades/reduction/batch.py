@@ -18,7 +18,8 @@ from numba import njit
 from cascades.reduction.families import Case
 from cascades.reduction.rule import CalciumRule, CalciumTrace
 
-STEPS = 8
+STEPS = 4
+LEAST = 1e-3  # calcium above rest, relative to the largest, that a table still resolves
 TABLE_ROWS = 512
 WELL_ROWS = 257
 WELL_RANGE = (-0.1, 1.6)
@@ -75,8 +76,8 @@ def well_array(rule: CalciumRule) -> tuple[np.ndarray, int]:
 
 def _span(rule: CalciumRule, jumps: Jumps) -> np.ndarray:
     """Logarithms of the least and the largest calcium above rest that a table must cover."""
-    largest = 4.0 * float(jumps.sizes.max(initial=1e-6)) * (1.0 + 300.0 * rule.calcium.tau)
-    return np.array([math.log(largest * 1e-6), math.log(largest)])
+    largest = 4.0 * float(jumps.sizes.max(initial=1e-6)) * (1.0 + 50.0 * rule.calcium.tau)
+    return np.array([math.log(largest * LEAST), math.log(largest)])
 
 
 def _rate_table(rule: CalciumRule, span: np.ndarray) -> np.ndarray:
@@ -140,70 +141,89 @@ def _replay(
 ):  # type: ignore[no-untyped-def]
     rest_calcium, tau = trace[0], trace[1]
     last = table.shape[1] - 1
+    state = np.empty(3)  # rho from DOWN, rho from UP, phosphatase
     for case in range(end.size):
-        for start in range(2):
-            rho = float(start)
-            m = table[2, last] / (table[2, last] + table[3, last]) if has_filter else 0.0
-            excess, now = 0.0, 0.0
-            n = offset[case + 1] - offset[case]
-            for k in range(n + 2):
-                if k < n:
-                    t = times[offset[case] + k]
-                elif k == n:
-                    t = max(end[case], now)
-                else:
-                    t = now + rest
-                h = t - now
-                if not is_graded:
-                    end_p = _time_above(theta[0] - rest_calcium, excess, tau, h)
-                    end_d = _time_above(theta[1] - rest_calcium, excess, tau, h)
-                    a, b = min(end_p, end_d), max(end_p, end_d)
+        state[0], state[1] = 0.0, 1.0
+        state[2] = table[2, last] / (table[2, last] + table[3, last]) if has_filter else 0.0
+        excess, now = 0.0, 0.0
+        n = offset[case + 1] - offset[case]
+        for k in range(n + 2):
+            if k < n:
+                t = times[offset[case] + k]
+            elif k == n:
+                t = max(end[case], now)
+            else:
+                t = now + rest
+            h = t - now
+            if is_graded:
+                _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps)
+            else:
+                end_p = _time_above(theta[0] - rest_calcium, excess, tau, h)
+                end_d = _time_above(theta[1] - rest_calcium, excess, tau, h)
+                a, b = min(end_p, end_d), max(end_p, end_d)
+                for i in range(2):
                     if a > 0.0:
-                        rho = flat(rho, theta[2], theta[3], a, kind, well)
+                        state[i] = flat(state[i], theta[2], theta[3], a, kind, well)
                     if b > a:
-                        rho = flat(
-                            rho, theta[2] if end_p > end_d else 0.0, theta[3] if end_d > end_p else 0.0,
-                            b - a, kind, well,
-                        )  # fmt: skip
+                        up = theta[2] if end_p > end_d else 0.0
+                        down = theta[3] if end_d > end_p else 0.0
+                        state[i] = flat(state[i], up, down, b - a, kind, well)
                     if h > b:
-                        rho = flat(rho, 0.0, 0.0, h - b, kind, well)
-                else:
-                    level = math.log(excess) if excess > 0.0 else span[0]
-                    active = min(h, max(0.0, tau * (level - span[0])))
-                    pieces = int(active / tau * steps) + 1 if active > 0.0 else 0
-                    for i in range(pieces):
-                        s = active / pieces
-                        x = (level - (i + 0.5) * s / tau - span[0]) / (span[1] - span[0]) * (last - 1)
-                        j = min(max(int(x), 0), last - 2)
-                        x -= j
-                        up = table[0, j] + x * (table[0, j + 1] - table[0, j])
-                        down = table[1, j] + x * (table[1, j + 1] - table[1, j])
-                        if has_filter:
-                            on = table[2, j] + x * (table[2, j + 1] - table[2, j])
-                            off = table[3, j] + x * (table[3, j + 1] - table[3, j])
-                            m, down = _follow(m, on, off, s), down * m
-                        rho = flat(rho, up, down, s, kind, well)
-                    left = h - active
-                    if left > 0.0 and not has_filter:
-                        rho = flat(rho, table[0, last], table[1, last], left, kind, well)
-                    elif left > 0.0:
-                        pace = table[2, last] + table[3, last]
-                        quiet = int(min(left * pace, 40.0) * 4.0) + 1
-                        for _ in range(quiet):
-                            s = left / quiet
-                            before = m
-                            m = _follow(m, table[2, last], table[3, last], s)
-                            rho = flat(
-                                rho, table[0, last], table[1, last] * 0.5 * (m + before), s, kind, well
-                            )
-                if k < n:
-                    excess = excess * math.exp(-h / tau) + sizes[offset[case] + k]
-                else:
-                    excess *= math.exp(-h / tau)
-                now = t
-                if k >= n:
-                    out[case, start, k - n] = rho
+                        state[i] = flat(state[i], 0.0, 0.0, h - b, kind, well)
+            excess *= math.exp(-h / tau)
+            if k < n:
+                excess += sizes[offset[case] + k]
+            else:
+                out[case, 0, k - n], out[case, 1, k - n] = state[0], state[1]
+            now = t
     return out
+
+
+@njit(cache=True, nogil=True)
+def _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps):  # type: ignore[no-untyped-def]
+    """`h` [s] of decay from `excess`: rates from the table while calcium is above rest, then resting."""
+    last = table.shape[1] - 1
+    level = math.log(excess) if excess > 0.0 else span[0]
+    active = min(h, max(0.0, tau * (level - span[0])))
+    if active > 0.0:
+        for i in range(2):
+            state[i] = flat(state[i], 0.0, 0.0, 0.5 * active, kind, well)
+        pieces = int(active / tau * steps) + 1
+        s = active / pieces
+        per_row = (last - 1) / (span[1] - span[0])
+        for k in range(pieces):
+            x = (level - (k + 0.5) * s / tau - span[0]) * per_row
+            j = min(max(int(x), 0), last - 2)
+            x -= j
+            up = table[0, j] + x * (table[0, j + 1] - table[0, j])
+            down = table[1, j] + x * (table[1, j + 1] - table[1, j])
+            if has_filter:
+                on = table[2, j] + x * (table[2, j + 1] - table[2, j])
+                off = table[3, j] + x * (table[3, j + 1] - table[3, j])
+                before = state[2]
+                state[2] = _follow(before, on, off, s)
+                down *= 0.5 * (before + state[2])
+            rate = up + down
+            if rate > 0.0:
+                decay, target = math.exp(-rate * s), up / rate
+                state[0] = target + (state[0] - target) * decay
+                state[1] = target + (state[1] - target) * decay
+        for i in range(2):
+            state[i] = flat(state[i], 0.0, 0.0, 0.5 * active, kind, well)
+    left = h - active
+    if left <= 0.0:
+        return
+    up, down = table[0, last], table[1, last]
+    if not has_filter:
+        for i in range(2):
+            state[i] = flat(state[i], up, down, left, kind, well)
+        return
+    quiet = int(min(left * (table[2, last] + table[3, last]), 10.0) * 2.0) + 1
+    for _ in range(quiet):
+        before = state[2]
+        state[2] = _follow(before, table[2, last], table[3, last], left / quiet)
+        for i in range(2):
+            state[i] = flat(state[i], up, down * 0.5 * (before + state[2]), left / quiet, kind, well)
 
 
 @njit(cache=True, nogil=True)

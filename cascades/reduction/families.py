@@ -84,17 +84,17 @@ def _times(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(t) for t in np.sort(np.asarray(list(values), dtype=float)))
 
 
-def _spike_timing(rate: float, count: int) -> Callable[[], Iterable[Case]]:
+def _spike_timing(rate: float, count: int, scale: float) -> Callable[[], Iterable[Case]]:
     def cases() -> Iterable[Case]:
         for delay in np.linspace(-0.12, 0.12, 17):
             pre, post = _pairs(rate, delay, count)
-            yield Case("", f"{count} pairs at {rate:g} Hz, {1e3 * delay:+.0f} ms", pre, post)
+            yield Case("", f"{count} pairs at {rate:g} Hz, {1e3 * delay:+.0f} ms", pre, post, scale)
 
     return cases
 
 
 def _pair_frequency() -> Iterable[Case]:
-    for scale in (0.7, 1.0):
+    for scale in (0.5, 0.9):
         for rate in (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0):
             for delay in (-0.03, 0.01):
                 pre, post = _pairs(rate, delay, 40)
@@ -110,7 +110,7 @@ def _pre_frequency() -> Iterable[Case]:
 
 def _triplets() -> Iterable[Case]:
     starts = 0.5 + np.arange(40)
-    for scale in (0.5, 0.7):
+    for scale in (0.4, 0.6):
         for before in (0.005, 0.015, 0.05):
             for after in (0.005, 0.015, 0.05):
                 twice = _times(np.concatenate([starts - before, starts + after]))
@@ -121,7 +121,7 @@ def _triplets() -> Iterable[Case]:
 
 def _quadruplets() -> Iterable[Case]:
     starts = 0.6 + np.arange(40)
-    for scale in (0.5, 0.8):
+    for scale in (0.4, 0.7):
         for gap in (-0.08, -0.04, -0.02, 0.02, 0.04, 0.08):
             first, second = (starts - abs(gap) / 2, starts + abs(gap) / 2)
             inner = np.sign(gap) * 0.005
@@ -138,7 +138,9 @@ def _theta_bursts() -> Iterable[Case]:
                     for burst_rate in (1.0, 5.0):
                         starts = np.arange(bursts)[:, None] / burst_rate
                         pre = 0.5 + (starts + np.arange(per_burst) / rate).ravel()
-                        label = f"{bursts} x {per_burst} at {rate:g} Hz, every {1.0 / burst_rate:g} s, x {scale:g}"
+                        label = (
+                            f"{bursts} x {per_burst} at {rate:g} Hz, each {1.0 / burst_rate:g} s, x {scale:g}"
+                        )
                         yield Case("", f"bursts {label}", _times(pre), (), scale)
                         yield Case("", f"bursts with spikes {label}", _times(pre), _times(pre + 0.005), scale)
 
@@ -181,9 +183,9 @@ def _named(name: str, make: Callable[[], Iterable[Case]]) -> Callable[[], Iterab
 FAMILIES: dict[str, Callable[[], Iterable[Case]]] = {
     name: _named(name, make)
     for name, make in {
-        "spike timing, 60 pairs at 1 Hz": _spike_timing(1.0, 60),
-        "spike timing, 15 pairs at 1 Hz": _spike_timing(1.0, 15),
-        "spike timing, 60 pairs at 5 Hz": _spike_timing(5.0, 60),
+        "spike timing, 60 pairs at 1 Hz": _spike_timing(1.0, 60, 0.6),
+        "spike timing, 15 pairs at 1 Hz": _spike_timing(1.0, 15, 0.8),
+        "spike timing, 60 pairs at 5 Hz": _spike_timing(5.0, 60, 0.5),
         "pairing frequency": _pair_frequency,
         "presynaptic frequency": _pre_frequency,
         "triplets": _triplets,

@@ -14,7 +14,7 @@ from tests.reduction.test_rule import RULES
 
 REST = 20.0
 EXACT = 2e-3  # the well is split off in steps of a quarter of its time
-GRADED = 6e-3  # mid-point rates, eight per decay time
+GRADED = 6e-3  # mid-point rates, and none below a thousandth of the largest calcium
 CASES = training(4, seed=3) + [held_out()["triplets"][7]]
 
 

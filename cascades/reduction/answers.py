@@ -1,0 +1,82 @@
+"""What the full model does in each experiment: the truth that rules are fitted to and judged by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cascades.compiler.compiled import CompiledModel
+from cascades.errors import RuleError
+from cascades.reduction.families import Case
+from cascades.reduction.states import RestingStates
+from cascades.simulate import simulate
+from cascades.solvers import Solver
+
+MEMBERS = 64  # of one batch
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Efficacies from the DOWN and from the UP state, shape (cases, 2): at the end of the protocol, and
+    after a rest; NaN where the model failed.  `seconds` of computing per run of one case."""
+
+    cases: tuple[Case, ...]
+    end: np.ndarray
+    final: np.ndarray
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        return int(np.sum(~np.isfinite(self.final)))
+
+
+def answers(
+    model: CompiledModel,
+    weight: str,
+    states: RestingStates,
+    initial: np.ndarray,
+    cases: Sequence[Case],
+    rest: float,
+    *,
+    delay: float,
+    solver: str | Solver,
+    rtol: float,
+) -> Answers:
+    """Run every case from both resting states.
+
+    Parameters
+    ----------
+    model : the model that spikes drive
+    initial : shape (2, n)
+        Its DOWN and UP state.
+    rest : float
+        Time [s] after the protocol at which the outcome is read.
+    delay : float
+        Of the presynaptic spikes [s].
+    """
+    starts = 2 if states.is_bistable else 1
+    end, final = np.full((len(cases), 2), np.nan), np.full((len(cases), 2), np.nan)
+    order = sorted(range(len(cases)), key=lambda k: cases[k].end)
+    clock = time.perf_counter()
+    for first in range(0, len(order), MEMBERS):
+        rows = order[first : first + MEMBERS]
+        whole = max(cases[k].end for k in rows)
+        # all cases of a batch end together, so that they are read at the same times
+        protocols = [cases[k].protocol(shift=whole - cases[k].end, delay=delay) for k in rows] * starts
+        y = np.repeat(initial[:starts], len(rows), axis=0)
+        found = simulate(
+            model, [0.0, whole, whole + rest], protocol=protocols, rtol=rtol, solver=solver, throw=False,
+            initial={name: y[:, i] for i, name in enumerate(model.state_names)},
+        )  # fmt: skip
+        rho = states.efficacy(np.asarray(found[weight])).reshape(starts, len(rows), 3)
+        end[rows, :starts], final[rows, :starts] = rho[:, :, 1].T, rho[:, :, 2].T
+    seconds = (time.perf_counter() - clock) / max(1, starts * len(cases))
+    if starts == 1:
+        end[:, 1], final[:, 1] = end[:, 0], final[:, 0]
+    result = Answers(tuple(cases), end, final, seconds)
+    if cases and result.failed == result.final.size:
+        raise RuleError("answers", "the model failed in every protocol; try another solver or a looser rtol")
+    return result

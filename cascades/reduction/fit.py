@@ -1,0 +1,285 @@
+"""Fitted levels: rules whose few numbers are chosen so that random trains come out right.
+
+The loss is the mean squared error of the efficacy (clipped to 0..1) when a protocol ends, plus half
+of that after the rest.  Differential evolution finds the basin, Nelder and Mead its bottom; when they
+do not agree that they are done, the result says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cascades.reduction.answers import Answers
+from cascades.reduction.batch import Jumps, replay_cases
+from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
+
+FINAL_WEIGHT = 0.5
+ROWS = 96  # of the tables of a fitted rule
+
+
+@dataclass(frozen=True)
+class Form:
+    """A family of rules: its free numbers with bounds, and the rule that they make."""
+
+    name: str
+    numbers: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    build: Callable[[np.ndarray], CalciumRule]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The best rule of a form; `interval` of a number is its 95 % profile interval, once asked for."""
+
+    form: Form
+    x: np.ndarray
+    rule: CalciumRule
+    loss: float
+    converged: bool
+    evaluations: int
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The loss of a rule on the training set."""
+
+    jumps: Jumps
+    answer: Answers
+    rest: float
+
+    def of_rule(self, rule: CalciumRule) -> float:
+        end, final = replay_cases(rule, self.jumps, self.rest)
+        total = 0.0
+        for said, true, weight in ((end, self.answer.end, 1.0), (final, self.answer.final, FINAL_WEIGHT)):
+            error = np.clip(said, 0.0, 1.0) - np.clip(true, 0.0, 1.0)
+            total += weight * float(np.nanmean(error**2))
+        return total
+
+    @property
+    def size(self) -> int:
+        return int(np.isfinite(self.answer.end).sum())
+
+
+def fit(
+    form: Form, objective: Objective, *, generations: int, seed: int, start: Sequence[float] | None = None
+) -> Fit:
+    """The rule of this form with the least loss."""
+    from scipy.optimize import differential_evolution, minimize
+
+    low, high = np.array(form.low), np.array(form.high)
+
+    def loss(x: np.ndarray) -> float:
+        return objective.of_rule(form.build(np.clip(x, low, high)))
+
+    search = differential_evolution(
+        loss, list(zip(low, high, strict=True)), seed=seed, maxiter=generations, popsize=8, tol=1e-4,
+        polish=False, init="sobol", x0=None if start is None else np.clip(start, low, high),
+    )  # fmt: skip
+    budget = 120 * low.size
+    polish = minimize(
+        loss,
+        search.x,
+        method="Nelder-Mead",
+        options={"maxfev": budget, "xatol": 1e-3, "fatol": 1e-6, "adaptive": True},
+    )
+    x = np.clip(polish.x if polish.fun <= search.fun else search.x, low, high)
+    best = min(float(polish.fun), float(search.fun))
+    return Fit(form, x, form.build(x), best, bool(polish.success), int(search.nfev + polish.nfev))
+
+
+def profile_interval(
+    found: Fit, number: str, objective: Objective, *, points: int = 6
+) -> tuple[float, float]:
+    """The 95 % profile interval of one number, the others fitted again at each of its values.
+
+    Residuals are taken as independent and normal: -2 log L = n log(loss), and the interval is where
+    that is within 3.84 of the best.  An end at a bound of the form is returned as that bound.
+    """
+    from scipy.optimize import minimize
+
+    form, i = found.form, found.form.numbers.index(number)
+    low, high = np.array(form.low), np.array(form.high)
+    ends = []
+    allowed = found.loss * np.exp(3.84 / max(1, objective.size))
+    for bound, sign in ((low[i], -1.0), (high[i], 1.0)):
+        others, inside, outside = np.delete(found.x, i), found.x[i], None
+        step = 0.01
+        for _ in range(points):
+            value = inside + sign * step if outside is None else 0.5 * (inside + outside)
+            value = float(np.clip(value, low[i], high[i]))
+
+            def loss(rest: np.ndarray, fixed: float = value) -> float:
+                return objective.of_rule(form.build(np.clip(np.insert(rest, i, fixed), low, high)))
+
+            best = minimize(loss, others, method="Nelder-Mead", options={"maxfev": 60, "adaptive": True})
+            if best.fun <= allowed:
+                inside, others = value, best.x
+                step *= 2.0
+                if value == bound:
+                    break
+            else:
+                outside = value
+        ends.append(inside if outside is None else 0.5 * (inside + outside))
+    return float(ends[0]), float(ends[1])
+
+
+# --- the forms ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all forms share: the trace, the wells, and the largest calcium of the training set."""
+
+    trace: CalciumTrace
+    well: WellTable
+    cubic: tuple[float, float]
+    rho_star: float
+    highest: float
+
+    def calcium(self) -> np.ndarray:
+        """Rows for tables, from just above rest, even in the logarithm of the excess."""
+        top = self.highest - self.trace.rest
+        return self.trace.rest + np.append(0.0, np.geomspace(1e-3 * top, 1.5 * top, ROWS))
+
+    def bounds(self) -> tuple[float, float]:
+        """Decimal logarithms of the excess over rest in which thresholds are looked for."""
+        top = self.highest - self.trace.rest
+        return float(np.log10(0.03 * top)), float(np.log10(top))
+
+    def threshold(self, x: float) -> float:
+        return self.trace.rest + float(10.0**x)
+
+
+def step_form(setting: Setting) -> Form:
+    """Graupner & Brunel (2012): six numbers, cubic well."""
+    a, b = setting.bounds()
+
+    def build(x: np.ndarray) -> CalciumRule:
+        return CalciumRule(
+            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=10.0 ** x[2],
+            gamma_p=10.0 ** x[3], tau=10.0 ** x[4], rho_star=float(x[5]), calcium=setting.trace, name="step",
+        )  # fmt: skip
+
+    middle = float(np.log10(max(setting.cubic[0], 1e-2)))
+    return Form(
+        "step thresholds, cubic well",
+        ("theta_d", "theta_p", "gamma_d", "gamma_p", "tau", "rho_star"),
+        (a, a, -3.0, -3.0, middle - 1.0, 0.05),
+        (b, b, 1.5, 2.0, middle + 2.0, 0.95),
+        build,
+    )
+
+
+def step_table_form(setting: Setting) -> Form:
+    """Step thresholds in the well that the model really has: four numbers."""
+    a, b = setting.bounds()
+
+    def build(x: np.ndarray) -> CalciumRule:
+        return CalciumRule(
+            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=10.0 ** x[2],
+            gamma_p=10.0 ** x[3], tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
+            well="table", well_table=setting.well, name="step, tabulated well",
+        )  # fmt: skip
+
+    numbers = ("theta_d", "theta_p", "gamma_d", "gamma_p")
+    return Form("step thresholds, tabulated well", numbers, (a, a, -3.0, -3.0), (b, b, 1.5, 2.0), build)
+
+
+def hill_form(setting: Setting) -> Form:
+    """Smooth thresholds: gamma / (1 + (theta / c)^n), in the tabulated well; six numbers."""
+    a, b = setting.bounds()
+    calcium = setting.calcium()
+
+    def build(x: np.ndarray) -> CalciumRule:
+        up, down = (_hill(calcium, setting, x[k], x[4 + k]) for k in (1, 0))
+        table = RateTable(_row(calcium), _row(10.0 ** x[3] * up), _row(10.0 ** x[2] * down))
+        return CalciumRule(
+            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=10.0 ** x[2],
+            gamma_p=10.0 ** x[3], tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
+            rates=table, well="table", well_table=setting.well, name="Hill",
+        )  # fmt: skip
+
+    numbers = ("theta_d", "theta_p", "gamma_d", "gamma_p", "n_d", "n_p")
+    low, high = (a, a, -3.0, -3.0, 0.0, 0.0), (b, b + 0.3, 1.5, 2.0, 1.2, 1.2)
+    return Form("Hill thresholds, tabulated well", numbers, low, high, build)
+
+
+def general_form(setting: Setting, nodes: int = 6) -> Form:
+    """Any rates: their logarithms at `nodes` levels of calcium each, linear in the logarithm of the
+    excess, in a tabulated well whose depth is free."""
+    a, b = setting.bounds()
+    places = np.linspace(a - 0.3, b, nodes)
+    calcium = setting.calcium()
+    where = np.log10(np.maximum(calcium - setting.trace.rest, 1e-12))
+
+    def build(x: np.ndarray) -> CalciumRule:
+        up, down = (_bending(where, places, x[k * nodes : (k + 1) * nodes]) for k in (1, 0))
+        drift = tuple(float(d) * 10.0 ** x[-1] for d in setting.well.drift)
+        theta_d, theta_p = (_half(calcium, column) for column in (down, up))
+        return CalciumRule(
+            theta_d=theta_d, theta_p=theta_p, gamma_d=float(down.max()), gamma_p=float(up.max()),
+            tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
+            rates=RateTable(_row(calcium), _row(up), _row(down)), well="table",
+            well_table=WellTable(setting.well.rho, drift), name="general rates",
+        )  # fmt: skip
+
+    labels = tuple(f"{kind} {i}" for kind in ("depression", "potentiation") for i in range(nodes))
+    low, high = (-4.0,) * (2 * nodes) + (-0.7,), (1.5,) * nodes + (2.0,) * nodes + (0.7,)
+    return Form("general rates", (*labels, "depth"), low, high, build)
+
+
+def filter_form(setting: Setting) -> Form:
+    """Hill potentiation, and depression by a phosphatase that calcium turns on above theta_d and, as
+    a kinase does, off above a third threshold; its own times are free.  Eleven numbers."""
+    a, b = setting.bounds()
+    calcium = setting.calcium()
+
+    def build(x: np.ndarray) -> CalciumRule:
+        up = 10.0 ** x[3] * _hill(calcium, setting, x[1], x[5])
+        on = 10.0 ** x[6] * _hill(calcium, setting, x[0], x[4])
+        off = 10.0 ** x[7] + 10.0 ** x[8] * _hill(calcium, setting, x[9], x[10])
+        gamma_d = 10.0 ** x[2]
+        return CalciumRule(
+            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=gamma_d,
+            gamma_p=10.0 ** x[3], tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
+            rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size), well="table",
+            well_table=setting.well, filter=PhosphataseFilter(gamma_d, _row(calcium), _row(on), _row(off)),
+            name="Hill with phosphatase",
+        )  # fmt: skip
+
+    numbers = (
+        "theta_d", "theta_p", "gamma_d", "gamma_p", "n_d", "n_p",
+        "on", "off", "block", "theta_block", "n_block",
+    )  # fmt: skip
+    low = (a, a, -3.0, -3.0, 0.0, 0.0, -2.0, -2.5, -2.0, a, 0.0)
+    high = (b, b + 0.3, 1.5, 2.0, 1.2, 1.2, 2.0, 0.5, 2.0, b, 1.2)
+    return Form("two variables: Hill with phosphatase", numbers, low, high, build)
+
+
+def with_trace(rule: CalciumRule, **changes: object) -> CalciumRule:
+    return dataclasses.replace(rule, **changes)  # type: ignore[arg-type]
+
+
+def _hill(calcium: np.ndarray, setting: Setting, x: float, n: float) -> np.ndarray:
+    excess = np.maximum(calcium - setting.trace.rest, 1e-12)
+    return 1.0 / (1.0 + (10.0**x / excess) ** (10.0**n))
+
+
+def _bending(where: np.ndarray, places: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    rate = 10.0 ** np.interp(where, places, logs)
+    # below the first node the rate vanishes with calcium
+    return np.where(where < places[0], rate * 10.0 ** (2.0 * (np.maximum(where, -9.0) - places[0])), rate)
+
+
+def _half(calcium: np.ndarray, rate: np.ndarray) -> float:
+    """The least calcium at which a rate has half of its maximum."""
+    return float(calcium[np.argmax(rate >= 0.5 * rate.max())])
+
+
+def _row(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(np.asarray(values, dtype=float).tolist())

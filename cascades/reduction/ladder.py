@@ -1,0 +1,235 @@
+"""`derive_rule`: from a model to a ladder of rules, each with its certificate."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cascades.errors import RuleError, UnknownName
+from cascades.reduction.certificate import Certificate
+from cascades.reduction.rule import CalciumRule, CalciumTrace
+
+if TYPE_CHECKING:
+    from cascades.compiler.compiled import CompiledModel
+    from cascades.solvers import Solver
+
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One simplification.
+
+    rule : a CalciumRule, or a CompiledModel of few equations
+    certificate : how right it is
+    cost : float
+        Seconds of computing per run of one held-out protocol.
+    fitted : int
+        Numbers that were fitted to the training set.
+    """
+
+    name: str
+    rule: CalciumRule | CompiledModel
+    certificate: Certificate
+    cost: float
+    fitted: int = 0
+
+    @property
+    def is_exportable(self) -> bool:
+        """Whether networks and simulators take it: a CalciumRule."""
+        return isinstance(self.rule, CalciumRule)
+
+
+@dataclass(frozen=True, eq=False)
+class RuleLadder(Sequence[Level]):
+    """Levels from the most faithful to the simplest.
+
+    chosen : the cheapest level whose held-out rmse is within `tolerance`; without a tolerance, or if
+        none is, the most accurate CalciumRule.
+    full_cost : seconds of computing per protocol of the full model.
+    thresholds : the effective thresholds of the fitted step rule, with 95 % profile intervals, beside
+        the physical ones (folds at constant calcium).
+    """
+
+    levels: tuple[Level, ...]
+    chosen: Level
+    tolerance: float | None
+    full_cost: float
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, key: Any) -> Any:
+        """A level by position or by name.  Raises UnknownName."""
+        if isinstance(key, str):
+            for level in self.levels:
+                if level.name == key:
+                    return level
+            raise UnknownName("level", key, [level.name for level in self.levels])
+        return self.levels[key]
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __iter__(self) -> Iterator[Level]:
+        return iter(self.levels)
+
+    @property
+    def rule(self) -> CalciumRule:
+        """The chosen level's rule if it is a CalciumRule, else the most accurate one that is."""
+        if isinstance(self.chosen.rule, CalciumRule):
+            return self.chosen.rule
+        return next(level.rule for level in _by_error(self.levels) if isinstance(level.rule, CalciumRule))
+
+    def __str__(self) -> str:
+        """The certificate of every level, in one table, and what it costs."""
+        head = f"{'level':<38}{'fitted':>7}{'train R2':>10}{'held R2':>9}{'rmse':>7}{'worst':>7}{'outcome':>9}{'cost':>10}{'full /':>8}"
+        lines = [head]
+        for level in self.levels:
+            s, t = level.certificate.overall, level.certificate.training
+            cheaper = self.full_cost / level.cost if level.cost > 0.0 else float("inf")
+            mark = " *" if level is self.chosen else ""
+            lines.append(
+                f"{level.name + mark:<38}{level.fitted:>7}{_number(t.r2):>10}{_number(s.r2):>9}{s.rmse:>7.3f}{s.worst:>7.2f}"
+                f"{s.outcome_accuracy:>9.3f}{1e3 * level.cost:>8.3f}ms{cheaper:>8.0f}"
+            )
+        first = self.levels[0].certificate.overall
+        lines.append(
+            f"baselines of the outcome: no change {first.no_change:.3f}, majority {first.majority:.3f};"
+            f" {first.cases} held-out cases; full model {1e3 * self.full_cost:.1f} ms"
+        )
+        why = "cheapest within the tolerance" if self._is_met else "most accurate rule"
+        lines.append(f"* chosen: {self.chosen.name} ({why})")
+        for name, entry in self.thresholds.items():
+            lines.append(f"{name}: {entry}")
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+    @property
+    def _is_met(self) -> bool:
+        return self.tolerance is not None and self.chosen.certificate.overall.rmse <= self.tolerance
+
+    def to_json(self) -> str:
+        """Every number of every certificate, and the rules, as JSON."""
+        import json
+
+        from cascades.reduction.rule import _plain
+
+        levels = [
+            {
+                "name": level.name,
+                "cost": level.cost,
+                "fitted": level.fitted,
+                "certificate": level.certificate.as_dict(),
+                "rule": json.loads(level.rule.to_json()) if isinstance(level.rule, CalciumRule) else None,
+            }
+            for level in self.levels
+        ]
+        whole = {
+            "chosen": self.chosen.name,
+            "tolerance": self.tolerance,
+            "full_cost": self.full_cost,
+            "thresholds": dict(self.thresholds),
+            "notes": list(self.notes),
+            "levels": levels,
+        }
+        return json.dumps(_plain(whole), indent=1)
+
+
+def derive_rule(
+    compiled: CompiledModel,
+    *,
+    calcium: str,
+    weight: str,
+    tolerance: float | None = None,
+    along: Mapping[str, Sequence[float]] | None = None,
+    drive: CalciumTrace | None = None,
+    budget: str = "full",
+    seed: int = 0,
+    solver: str | Solver | None = None,
+    rtol: float = 1e-5,
+    progress: Report | None = None,
+) -> Any:
+    """A ladder of calcium rules for a model, with certificates.
+
+    Parameters
+    ----------
+    calcium : parameter, state or observable of the model
+        A parameter is driven by spikes through a calcium trace; a state or observable is cut there to
+        derive the rule, and the rule is judged by spikes through the whole model.
+    weight : state or observable that the rule stands for
+    tolerance : float, optional
+        Root-mean-square error of the efficacy that the chosen level may have on held-out protocols.
+    along : mapping of a parameter to its values, optional
+        The rule as a function of slow variables: a `SlidingRule` instead of a ladder.
+    drive : CalciumTrace, optional
+        Calcium jumps and decay of a model whose calcium is a parameter; calibrated if missing.
+    budget : "full" or "quick"
+        The quick one has fewer protocols and levels.
+    seed : of the random search
+    progress : called with what is being done and the share that is done, 0 to 1
+
+    Returns
+    -------
+    RuleLadder (SlidingRule with `along`)
+
+    Raises
+    ------
+    UnknownName
+        A quantity that the model does not have, or a budget.
+    RuleError
+        The weight does not depend on calcium, or is constant.
+    """
+    from cascades.reduction.derivation import Derivation
+    from cascades.reduction.families import BUDGETS
+    from cascades.solvers import DEFAULT
+
+    if budget not in BUDGETS:
+        raise UnknownName("budget", budget, BUDGETS)
+    settings = {"seed": seed, "solver": solver or DEFAULT, "rtol": rtol, "budget": budget, "drive": drive}
+    if along:
+        from cascades.reduction.sliding import slide
+
+        return slide(compiled, calcium, weight, along, tolerance=tolerance, progress=progress, **settings)
+    begin = time.perf_counter()
+    derivation = Derivation(compiled, calcium, weight, progress=progress or _silent, **settings)
+    levels = derivation.levels()
+    ladder = RuleLadder(
+        levels=levels,
+        chosen=choose(levels, tolerance),
+        tolerance=tolerance,
+        full_cost=derivation.full_cost,
+        thresholds=derivation.thresholds(),
+        notes=tuple(derivation.notes),
+        details=derivation.details(),
+    )
+    return dataclasses.replace(ladder, details={**ladder.details, "seconds": time.perf_counter() - begin})
+
+
+def choose(levels: Sequence[Level], tolerance: float | None) -> Level:
+    """The cheapest level within the tolerance, else the most accurate CalciumRule."""
+    if not levels:
+        raise RuleError("ladder", "it has no level")
+    if tolerance is not None:
+        good = [level for level in levels if level.certificate.overall.rmse <= tolerance]
+        if good:
+            return min(good, key=lambda level: level.cost)
+    rules = [level for level in _by_error(levels) if level.is_exportable]
+    return rules[0] if rules else _by_error(levels)[0]
+
+
+def _by_error(levels: Sequence[Level]) -> list[Level]:
+    return sorted(levels, key=lambda level: level.certificate.overall.rmse)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _silent(what: str, done: float) -> None:
+    """Nobody watches."""
+
+
+__all__ = ["Level", "RuleLadder", "choose", "derive_rule"]
