@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cascades.continuation import Branch
     from cascades.trajectory import Trajectory
 
 P = ParamSpec("P")
@@ -73,6 +74,28 @@ def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: 
     )
     if 1 < len(chosen) <= 12:
         axes.legend(ncols=1 if len(chosen) < 6 else 2)
+    return axes
+
+
+@styled
+def plot_branch(branch: Branch, name: str, *, axes: Axes | None = None, colour: str = INK) -> Axes:
+    """A state or observable along a branch: stable parts full, unstable ones dashed, folds as circles
+    with their values."""
+    axes = _axes(axes)
+    x, y, stable = branch.values, branch[name], branch.is_stable
+    edge = np.flatnonzero(np.diff(stable.astype(int)))
+    meeting = np.zeros_like(stable)
+    meeting[edge] = meeting[edge + 1] = True
+    axes.plot(x, np.where(stable, y, np.nan), color=colour, linewidth=2.2)
+    axes.plot(x, np.where(~stable | meeting, y, np.nan), color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
+    for fold in branch.of_kind("fold"):
+        height = float(branch.problem.observe(name, fold.x, fold.q))
+        axes.plot(fold.value, height, "o", color=colour, markerfacecolor="white", markersize=6, zorder=5)
+        axes.annotate(
+            f"{fold.value:.4g}", (fold.value, height), xytext=(7, 3), textcoords="offset points", fontsize=8
+        )
+    axes.set_xlabel(branch.parameters[0])
+    axes.set_ylabel(name)
     return axes
 
 

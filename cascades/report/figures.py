@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from cascades.plot import (
     LIGHT,
     UP,
     new_figure,
+    plot_branch,
     plot_raster,
     set_decades,
     set_title,
@@ -64,7 +65,7 @@ def bifurcation(diagram: Diagram, unit: str = "uM") -> Figure:
     """Every branch over held calcium; the equilibria at rest on a line of their own."""
     figure, axes = new_figure(width=7.2, height=4.0)
     for branch, colour in zip(diagram.branches, (DOWN, UP, *COLOURS[2:]), strict=False):
-        _branch(axes, branch, diagram.weight, colour)
+        plot_branch(branch, diagram.weight, axes=axes, colour=colour)
     axes.axvline(diagram.rest, color=GREY, linewidth=0.8, linestyle=":")
     for state in diagram.states:
         face = INK if state.is_stable else "white"
@@ -82,27 +83,6 @@ def bifurcation(diagram: Diagram, unit: str = "uM") -> Figure:
         "Equilibria against calcium: full lines are stable, dashed ones are not, circles are folds"
     )
     return figure
-
-
-def _branch(axes: Any, branch: Any, name: str, colour: str) -> None:
-    x, y = branch.values, branch[name]
-    stable = branch.is_stable
-    edge = np.flatnonzero(np.diff(stable.astype(int)))
-    near = np.zeros_like(stable)
-    near[edge] = near[edge + 1] = True  # so that the parts meet
-    axes.plot(x, np.where(stable, y, np.nan), color=colour, linewidth=2.2)
-    axes.plot(x, np.where(~stable | near, y, np.nan), color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
-    for fold in branch.of_kind("fold"):
-        height = float(branch.problem.observe(name, fold.x, fold.q))
-        axes.plot(fold.value, height, "o", color=colour, markerfacecolor="white", markersize=6, zorder=5)
-        axes.annotate(
-            f"{fold.value:.4g}",
-            (fold.value, height),
-            xytext=(7, 3),
-            textcoords="offset points",
-            fontsize=8,
-            color=INK,
-        )
 
 
 @styled

@@ -66,20 +66,26 @@ def render(page: Page) -> str:
     return environment.from_string(source).render(page=page)
 
 
-def to_svg(figure: Figure) -> Any:
-    """A figure as inline SVG, the same bytes for the same figure."""
-    import hashlib
+def to_svg(figure: Figure, *, salt: str = "", letters: bool = False) -> Any:
+    """A figure as inline SVG, the same bytes for the same figure.
 
+    `salt` keeps the ids of several figures on a page apart; with `letters` text stays text, which is
+    smaller and can be searched, but looks as the reader's fonts do.
+    """
     import markupsafe
     import matplotlib
 
-    label = figure.axes[0].get_title(loc="left") + figure.axes[0].get_ylabel() if figure.axes else ""
-    salt = hashlib.sha256(f"{label}{figure.get_size_inches()}".encode()).hexdigest()
+    fonts = "none" if letters else "path"
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path"}):
+    with matplotlib.rc_context({"svg.hashsalt": salt or figure_key(figure), "svg.fonttype": fonts}):
         figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return markupsafe.Markup(re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL))
+    return markupsafe.Markup(re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL))
+
+
+def figure_key(figure: Figure) -> str:
+    """The titles and labels of its axes, and its size."""
+    words = [axes.get_title(loc="left") + axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
+    return repr((words, tuple(figure.get_size_inches())))
 
 
 def cell(value: Any) -> str:
