@@ -81,6 +81,65 @@ def ports(table: dict[str, Any], source: str) -> tuple[Port, ...]:
     return tuple(found)
 
 
+def annotated(model: Model, table: dict[str, Any]) -> Model:
+    """The model with title, SBO terms and annotations of its `model.toml`.
+
+    Raises ModelError naming every entry for something that the model does not have.
+    """
+    problems = [
+        f"[{kind}.{name}]: the model has none of this name"
+        for kind, known in (
+            ("species", model.species),
+            ("parameters", (*model.parameters, *model.compartments)),
+        )
+        for name in table.get(kind, {}).keys() - {one.id for one in known}
+    ]
+    if problems:
+        raise ModelError(f"{model.id}/model.toml", sorted(problems))
+    of_species, of_parameters = table.get("species", {}), table.get("parameters", {})
+    species = (_with_terms(one, of_species.get(one.id, {})) for one in model.species)
+    parameters = (_with_terms(one, of_parameters.get(one.id, {})) for one in model.parameters)
+    return dataclasses.replace(
+        model,
+        name=table.get("title", model.name),
+        annotations=tuple(table.get("annotations", ())),
+        species=tuple(species),
+        parameters=tuple(parameters),
+    )
+
+
+def _with_terms(element: Any, entry: dict[str, Any]) -> Any:
+    changes = {"sbo": entry.get("sbo", element.sbo)}
+    if hasattr(element, "annotations"):
+        changes["annotations"] = tuple(entry.get("annotations", ()))
+    return dataclasses.replace(element, **changes)
+
+
+def generated(folder: Path) -> str:
+    """The SBML text that belongs to a folder's `model.ant` and `model.toml`.
+
+    Raises as `load_model` does.
+    """
+    from cascades.sbml.antimony import read_antimony
+    from cascades.sbml.write import to_sbml
+
+    table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+    model = read_antimony(folder / "model.ant")
+    return to_sbml(annotated(dataclasses.replace(model, id=folder.name), table))
+
+
+def regenerate(folder: Path) -> bool:
+    """Write `model.xml` anew if it is not in step with `model.ant` and `model.toml`; whether it was not."""
+    text = generated(folder)
+    target = folder / "model.xml"
+    if target.is_file() and target.read_text(encoding="utf-8") == text:
+        return False
+    temporary = folder / "model.xml.tmp"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+    return True
+
+
 def _read(path: Path) -> Model:
     if path.suffix == ".ant":
         from cascades.sbml.antimony import read_antimony
@@ -95,3 +154,9 @@ def _read(path: Path) -> Model:
         return model
     table = tomllib.loads(beside.read_text(encoding="utf-8"))
     return dataclasses.replace(model, ports=ports(table, path.parent.name))
+
+
+if __name__ == "__main__":  # python -m cascades.library: every shipped model.xml in step with its source
+    for shipped in sorted(Path(str(root())).iterdir()):
+        if (shipped / "model.ant").is_file() and (shipped / "model.toml").is_file():
+            regenerate(shipped)

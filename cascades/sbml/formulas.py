@@ -71,16 +71,33 @@ def called_functions(ast: Any) -> set[str]:
 
 
 def _preorder(ast: Any) -> list[tuple[Any, int, int]]:
-    """Every node with its type and its number of children; a node before its children."""
+    """Every node with its type and its number of arguments; a node before its arguments.
+
+    Sums within sums and products within products are one: libsbml makes a chain of pairs of them.
+    """
     found: list[tuple[Any, int, int]] = []
-    stack = [ast]
+    stack = [(ast, ast.getType())]
     while stack:
-        node = stack.pop()
-        count = node.getNumChildren()
-        found.append((node, node.getType(), count))
-        for i in range(count - 1, -1, -1):
-            stack.append(node.getChild(i))
+        node, kind = stack.pop()
+        arguments = _arguments(node, kind)
+        found.append((node, kind, len(arguments)))
+        stack.extend(reversed(arguments))
     return found
+
+
+def _arguments(node: Any, kind: int) -> list[tuple[Any, int]]:
+    arguments = []
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        for i in range(one.getNumChildren()):
+            child = one.getChild(i)
+            child_kind = child.getType()
+            if child_kind == kind and kind in _ASSOCIATIVE:
+                waiting.append(child)
+            else:
+                arguments.append((child, child_kind))
+    return arguments
 
 
 def _node(
@@ -91,6 +108,8 @@ def _node(
         return names[name] if name in names else symbol(name)
     if kind in _NUMBERS:
         return number(node.getValue())
+    if kind == libsbml.AST_REAL_E:  # rounded once, as Python does
+        return number(float(f"{node.getMantissa()!r}e{node.getExponent()}"))
     build = _BUILD.get(kind)
     if build is not None:
         return build(arguments)
@@ -167,8 +186,9 @@ def _arccot(args: Sequence[Expr]) -> Expr:
     return piecewise((math.pi / 2.0, call("eq", args[0], ZERO)), otherwise=call("atan", power(args[0], -1.0)))
 
 
+_ASSOCIATIVE = frozenset({libsbml.AST_PLUS, libsbml.AST_TIMES})
 _NAMES = frozenset({libsbml.AST_NAME})
-_NUMBERS = frozenset({libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL})
+_NUMBERS = frozenset({libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_RATIONAL})
 _CONSTANTS = {
     libsbml.AST_NAME_TIME: TIME,
     libsbml.AST_NAME_AVOGADRO: number(AVOGADRO),
