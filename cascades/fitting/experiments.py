@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
-from cascades.expression import evaluate
+from cascades.expression import TIME, Expr, evaluate, free_symbols, substitute
 from cascades.fitting.prepare import Formula, Group, Plan, Prepared
-from cascades.fitting.tangents import Point, integrate, settle
+from cascades.fitting.tangents import Failure, Point, integrate, settle
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,7 @@ def run(
     readings: list[Reading] = []
     for k, (begin, _) in enumerate(plan.periods):
         if k > 0:
+            compiled = continued(prepared.compiled, point, max(begin, 0.0))
             point = _set(compiled, point, plan.periods[k][1], context, begin)
         if begin == -math.inf:
             point = settle(compiled, point, rtol)
@@ -47,13 +49,61 @@ def run(
         last = k + 1 == len(plan.periods)
         end = math.inf if last else plan.periods[k + 1][0]
         wanted = np.unique([t for g in plan.groups for t in g.times if begin <= t < end and t < math.inf])
-        states, slopes = _cross(compiled, point, wanted - begin, None if last else end - begin, rtol)
+        stop = None if last else end - begin - _moment_before(end)
+        states, slopes = _cross(compiled, point, wanted - begin, stop, rtol)
         steady = settle(compiled, point, rtol) if last and _reads_steady_state(plan) else None
         for group in plan.groups:
             readings += _read(compiled, group, begin, end, wanted, states, slopes, point, steady, context)
         if not last:
             point = Point(states[-1], slopes[-1], point.p, point.p_slopes)
     return readings
+
+
+def continued(compiled: CompiledModel, point: Point, begin: float) -> CompiledModel:
+    """The model from time `begin` on: formulas see the whole experiment's time, and events start from
+    the triggers as they are, so that a setting can fire them."""
+    equations = compiled.equations
+    quantities = dict(zip(compiled.state_names, point.y, strict=True))
+    quantities |= dict(zip(compiled.parameter_names, point.p, strict=True))
+    quantities["time"] = begin - _moment_before(begin)
+    truths = evaluate([event.trigger for event in equations.events], quantities)
+    return _continued(compiled, begin, tuple(map(bool, truths)))
+
+
+@lru_cache(maxsize=256)
+def _continued(compiled: CompiledModel, begin: float, truths: tuple[bool, ...]) -> CompiledModel:
+    equations = compiled.equations
+    if not equations.events and "time" not in free_symbols(*equations.rates, *equations.observables.values()):
+        return compiled
+    later = {"time": TIME + begin}
+
+    def shifted(formula: Expr) -> Expr:
+        return substitute([formula], later)[0]
+
+    events = tuple(
+        replace(
+            event,
+            trigger=shifted(event.trigger),
+            priority=None if event.priority is None else shifted(event.priority),
+            assignments=tuple((name, shifted(formula)) for name, formula in event.assignments),
+            initial_value=truth,
+        )
+        for event, truth in zip(equations.events, truths, strict=True)
+    )
+    moved = replace(
+        equations,
+        rates=tuple(map(shifted, equations.rates)),
+        observables={name: shifted(formula) for name, formula in equations.observables.items()},
+        discontinuities=tuple(map(shifted, equations.discontinuities)),
+        events=events,
+    )
+    return CompiledModel(moved, compiled.model)
+
+
+def _moment_before(time: float) -> float:
+    """What is taken off a period's end, so that its successor's settings come before the events of
+    that instant."""
+    return 1e-10 * max(1.0, abs(time))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +124,10 @@ class _Context:
         if self.width:
             moving = [s for s in formula.slopes if s in slopes or s in self.directions]
             partials = evaluate([formula.slopes[s] for s in moving], known)
-            for name, partial in zip(moving, partials, strict=True):
-                along = slopes[name] if name in slopes else self.directions[name]
-                total = total + np.asarray(partial)[..., None] * along
+            with np.errstate(all="ignore"):  # what is not finite becomes a failure of its experiment
+                for name, partial in zip(moving, partials, strict=True):
+                    along = slopes[name] if name in slopes else self.directions[name]
+                    total = total + np.asarray(partial)[..., None] * along
         return value, total
 
 
@@ -108,7 +159,14 @@ def _start(prepared: Prepared, plan: Plan, context: _Context) -> Point:
     for i, (name, initial) in enumerate(zip(compiled.state_names, compiled.equations.initial, strict=True)):
         formula = first[name] if name in first else Formula(initial)
         y[i], y_slopes[i] = context(formula, quantities, slopes)
-    return Point(y, y_slopes, p, p_slopes)
+    return _finite(Point(y, y_slopes, p, p_slopes), 0.0)
+
+
+def _finite(point: Point, time: float) -> Point:
+    """The point; raises Failure if some initial value or parameter is not a number."""
+    if all(np.isfinite(part).all() for part in (point.y, point.y_slopes, point.p, point.p_slopes)):
+        return point
+    raise Failure(time, "an initial value or a parameter is not finite")
 
 
 def _set(
@@ -132,7 +190,7 @@ def _set(
             y[compiled.state_index[name]], y_slopes[compiled.state_index[name]] = value, slope
         else:
             p[compiled.parameter_index[name]], p_slopes[compiled.parameter_index[name]] = value, slope
-    return Point(y, y_slopes, p, p_slopes)
+    return _finite(Point(y, y_slopes, p, p_slopes), time)
 
 
 def _cross(

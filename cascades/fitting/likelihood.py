@@ -100,15 +100,21 @@ class Comparison:
         return (pull[:, None] * self.residual_slopes - noise).sum(axis=0)
 
     @property
-    def fisher_information(self) -> np.ndarray:
-        """Expected information, shape (parameters, parameters), exact for these noise models.
+    def information_rows(self) -> np.ndarray:
+        """R with R'R the Fisher information, shape (2 points, parameters): the slopes of the means and
+        of the noise, each in units of its own error.
 
-        Normal: J'J of the mean plus 2 (dsigma/sigma)^2; Laplace: both with weight 1.
+        Normal noise: J of the mean and sqrt(2) dsigma/sigma; Laplace noise: both with weight 1.
         """
         mean = self._transformed[1][:, None] * self.simulated_slopes / self.sigma[:, None]
-        noise = self.sigma_slopes / self.sigma[:, None]
-        weight = np.where(self.data.is_laplace, 1.0, 2.0)
-        return mean.T @ mean + noise.T @ (weight[:, None] * noise)
+        weight = np.sqrt(np.where(self.data.is_laplace, 1.0, 2.0)) / self.sigma
+        return np.vstack([mean, weight[:, None] * self.sigma_slopes])
+
+    @property
+    def fisher_information(self) -> np.ndarray:
+        """Expected information, shape (parameters, parameters), exact for these noise models."""
+        rows = self.information_rows
+        return rows.T @ rows
 
     def least_squares(self) -> tuple[np.ndarray, np.ndarray]:
         """Residuals whose squares add up to minus twice the log-likelihood plus a constant, and their

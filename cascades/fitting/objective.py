@@ -122,7 +122,7 @@ class Objective:
         values = problem.values(np.asarray(x, float))
         directions = self._directions(x) if slopes else {}
         width = len(problem.names) if slopes else 0
-        simulated, sigma = data.value.copy(), np.ones(data.value.size)
+        simulated, sigma = np.full(data.value.size, np.nan), np.ones(data.value.size)
         simulated_slopes, sigma_slopes = (np.zeros((data.value.size, width)) for _ in range(2))
         failures, failed = [], []
         for plan in self.prepared.plans:

@@ -64,7 +64,7 @@ def read_v1(yaml_file: Path, content: dict[str, Any]) -> FitProblem:
 def _read(files: list[Path], index: str | None) -> Any:
     import pandas
 
-    frames = [pandas.read_csv(file, sep="\t", float_precision="round_trip") for file in files]
+    frames = [pandas.read_csv(file, sep="\t") for file in files]
     table = pandas.concat(frames, ignore_index=True)
     return table.set_index(index, drop=True) if index and index in table.columns else table
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cascades.expression import Expr, substitute, symbol
 from cascades.fitting.problem import (
+    PREEQUILIBRATION,
     Experiment,
     FitParameter,
     FitProblem,
@@ -96,7 +97,9 @@ def _experiment(
                 target_name = target.name if target is not None else change.target_id
                 settings[target_name] = _expr(change.target_value, aliases)
         periods.append(Period(float(period.time), settings))
-    return Experiment(source.id, tuple(periods) or (Period(0.0),))
+    if not periods or periods[-1].start == PREEQUILIBRATION:
+        periods.append(Period(0.0))
+    return Experiment(source.id, tuple(periods))
 
 
 def _measurement(source: Any, aliases: dict[str, Expr]) -> Measurement:

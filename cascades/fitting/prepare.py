@@ -66,6 +66,9 @@ def prepare(problem: FitProblem) -> Prepared:
     model, defaults = _freed(problem.model, targets | ours)
     compiled = compile_model(model)
     defects = [f"no quantity named {name!r} to set" for name in sorted(targets - _settable(compiled))]
+    if any(event.delay is not None for event in compiled.equations.events):
+        several = [e.id for e in problem.experiments if len(e.periods) > 1]
+        defects += [f"experiment {name!r}: events with delay in several periods" for name in several]
     known = ours | set(compiled.state_names) | set(compiled.parameter_names) | {"time"}
     close = _Closing(compiled)
     plans = []

@@ -8,8 +8,8 @@ import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
 from cascades.expression import evaluate
-from cascades.solvers.tolerance import absolute_tolerance
 from cascades.solvers import DEFAULT, REASONS, Integration, solver_named
+from cascades.solvers.tolerance import absolute_tolerance
 from cascades.stops import resolve
 
 STEP = 1e-4  # of the central difference, relative to the size of what is moved
@@ -100,7 +100,9 @@ def settle(compiled: CompiledModel, start: Point, rtol: float) -> Point:
     scale = np.abs(jacobian).max(axis=1, initial=0.0, keepdims=True) + 1e-300
     left = np.vstack([jacobian / scale, weights])
     right = np.vstack([push / scale, totals])
-    slopes = np.linalg.lstsq(left, right, rcond=1e-13)[0]
+    slopes, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-13)
+    if rank < y.size:  # the steady state is one of a continuum: follow the way there instead
+        slopes = integrate(compiled, start, np.array([max(end, 1.0)]), rtol)[1][-1]
     return Point(y, slopes, start.p, start.p_slopes)
 
 
