@@ -83,7 +83,7 @@ def _span(rule: CalciumRule, jumps: Jumps) -> np.ndarray:
 def _rate_table(rule: CalciumRule, span: np.ndarray) -> np.ndarray:
     """Potentiation, depression, and the filter's on and off rates, over the logarithm of the excess;
     the last column is at rest."""
-    calcium = rule.calcium.rest + np.append(np.exp(np.linspace(*span, TABLE_ROWS)), 0.0)
+    calcium = rule.calcium.rest + np.append(np.exp(np.linspace(span[0], span[1], TABLE_ROWS)), 0.0)
     up, down = rule.rates_at(calcium)
     on, off = rule.filter.at(calcium) if rule.filter else (np.zeros_like(calcium), np.zeros_like(calcium))
     gain = rule.filter.gain if rule.filter else 0.0
@@ -136,9 +136,9 @@ def _time_above(level: float, excess: float, tau: float, h: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _replay(
+def _replay(  # type: ignore[no-untyped-def]
     times, sizes, offset, end, rest, trace, theta, is_graded, span, table, has_filter, kind, well, steps, out
-):  # type: ignore[no-untyped-def]
+):
     rest_calcium, tau = trace[0], trace[1]
     last = table.shape[1] - 1
     state = np.empty(3)  # rho from DOWN, rho from UP, phosphatase

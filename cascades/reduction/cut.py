@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from cascades.compiler.equations import Equations
 from cascades.errors import RuleError, UnknownName
@@ -122,7 +123,7 @@ def _replace(roots: Iterable[Expr], done: dict[Expr, Expr]) -> list[Expr]:
 def _without_state(equations: Equations, name: str) -> Equations:
     at = equations.state_names.index(name)
 
-    def others(values: tuple) -> tuple:  # type: ignore[type-arg]
+    def others(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return values[:at] + values[at + 1 :]
 
     events = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -189,11 +189,21 @@ class Derivation:
         """Most faithful first."""
         found = [self.graded()]
         self.held_out  # noqa: B018  (its progress comes before that of the fits)
-        found += [self.fitted(form) for form in self.forms()]
-        return tuple(found)
+        return (*found, *self.fitted_levels())
 
-    def forms(self) -> list[fitting.Form]:
-        return [fitting.step_form(self.setting)]
+    def fitted_levels(self) -> list[Level]:
+        """The richer forms begin where the simpler ones ended; the quick budget has the step rule only."""
+        setting = self.setting
+        step = self.fitted(fitting.step_form(setting))
+        if self.budget == "quick":
+            return [step]
+        x = self.fits["step thresholds, cubic well"].x
+        table = self.fitted(fitting.step_table_form(setting), x[:4])
+        hill = self.fitted(fitting.hill_form(setting), [*x, 0.8, 0.8])
+        smooth = self.fits["Hill thresholds, cubic well"]
+        general = self.fitted(fitting.general_form(setting), fitting.general_start(setting, smooth))
+        two = self.fitted(fitting.filter_form(setting), fitting.filter_start(setting, smooth))
+        return [two, general, hill, step, table]
 
     def graded(self) -> Level:
         """The Omega / eta rule of constant calcium: nothing is fitted to a protocol."""
@@ -212,9 +222,11 @@ class Derivation:
         note = f"rates at constant calcium fit the runs with an rms error of {error:.3f}"
         return self.level("graded drift (Omega, eta)", rule, 0, None, (note,))
 
-    def fitted(self, form: fitting.Form) -> Level:
+    def fitted(self, form: fitting.Form, start: Sequence[float] | np.ndarray | None = None) -> Level:
         self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
-        found = fitting.fit(form, self.objective, generations=GENERATIONS[self.budget], seed=self.seed)
+        found = fitting.fit(
+            form, self.objective, generations=GENERATIONS[self.budget], seed=self.seed, start=start
+        )
         self.fits[form.name] = found
         notes = (
             ()
@@ -304,7 +316,12 @@ class Derivation:
         entry: dict[str, Any] = {}
         found = next((f for name, f in self.fits.items() if name.startswith("step thresholds, cubic")), None)
         if found is not None:
-            entry["effective theta_d"], entry["effective theta_p"] = found.rule.theta_d, found.rule.theta_p
+            for number in ("theta_d", "theta_p"):
+                entry[f"effective {number}"] = getattr(found.rule, number)
+                if self.budget == "full":
+                    self.progress(f"profile: {number}", 0.95)
+                    ends = fitting.profile_interval(found, number, self.objective)
+                    entry[f"effective {number}, 95 %"] = tuple(self.setting.threshold(x) for x in ends)
         entry["physical (folds)"] = self.folds()
         return entry
 

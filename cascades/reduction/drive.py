@@ -128,7 +128,7 @@ def _fitted_trace(
     true = np.asarray(runs[calcium])
 
     def misfit(x: np.ndarray) -> np.ndarray:
-        trace = CalciumTrace(rest, *(float(v) for v in np.exp(x[:3])), float(np.abs(x[3])))
+        trace = _trace(rest, x)
         said = [_scaled_trace(trace, case, times) for case in cases]
         return np.asarray((np.array(said) - true).ravel())
 
@@ -141,7 +141,12 @@ def _fitted_trace(
     ]
     best = min(fits, key=lambda f: f.cost)
     r2 = 1.0 - 2.0 * float(best.cost) / float(np.sum((true - true.mean()) ** 2))
-    return CalciumTrace(rest, *(float(v) for v in np.exp(best.x[:3])), float(abs(best.x[3]))), r2
+    return _trace(rest, best.x), r2
+
+
+def _trace(rest: float, x: np.ndarray) -> CalciumTrace:
+    pre, post, tau = (float(v) for v in np.exp(x[:3]))
+    return CalciumTrace(rest, pre, post, tau, float(abs(x[3])))
 
 
 def _begun(case: Case) -> Case:

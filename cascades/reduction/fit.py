@@ -1,8 +1,9 @@
 """Fitted levels: rules whose few numbers are chosen so that random trains come out right.
 
 The loss is the mean squared error of the efficacy (clipped to 0..1) when a protocol ends, plus half
-of that after the rest.  Differential evolution finds the basin, Nelder and Mead its bottom; when they
-do not agree that they are done, the result says so.
+of that after the rest.  For the step rule differential evolution finds the basin; richer forms start
+from the simpler one that they contain.  The simplex of Nelder and Mead finds the bottom, and is set up
+again until it gains nothing; a fit that still gained at the end is not converged, and says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter
 
 FINAL_WEIGHT = 0.5
 ROWS = 96  # of the tables of a fitted rule
+RESTARTS, PATIENCE, SMALL_GAIN = 3, 12, 1e-3
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,28 @@ def fit(
     def loss(x: np.ndarray) -> float:
         return objective.of_rule(form.build(np.clip(x, low, high)))
 
-    search = differential_evolution(
-        loss, list(zip(low, high, strict=True)), seed=seed, maxiter=generations, popsize=8, tol=1e-4,
-        polish=False, init="sobol", x0=None if start is None else np.clip(start, low, high),
-    )  # fmt: skip
-    budget = 120 * low.size
-    polish = minimize(
-        loss,
-        search.x,
-        method="Nelder-Mead",
-        options={"maxfev": budget, "xatol": 1e-3, "fatol": 1e-6, "adaptive": True},
-    )
-    x = np.clip(polish.x if polish.fun <= search.fun else search.x, low, high)
-    best = min(float(polish.fun), float(search.fun))
-    return Fit(form, x, form.build(x), best, bool(polish.success), int(search.nfev + polish.nfev))
+    if start is None:
+        search = differential_evolution(
+            loss, list(zip(low, high, strict=True)), seed=seed, maxiter=generations, popsize=8, tol=1e-4,
+            polish=False, init="sobol",
+        )  # fmt: skip
+        x, evaluations = search.x, int(search.nfev)
+    else:
+        x, evaluations = np.clip(np.array(start, dtype=float), low, high), 0
+    best, converged = loss(x), False
+    for _ in range(RESTARTS):  # a simplex that has collapsed is set up again
+        polish = minimize(
+            loss, x, method="Nelder-Mead", bounds=list(zip(low, high, strict=True)),
+            options={"maxfev": PATIENCE * generations * low.size // 4, "xatol": 1e-3, "fatol": 1e-6, "adaptive": True},
+        )  # fmt: skip
+        evaluations += int(polish.nfev)
+        gain = best - float(polish.fun)
+        if gain > 0.0:
+            x, best = np.clip(polish.x, low, high), float(polish.fun)
+        converged = bool(polish.success) and gain < SMALL_GAIN * best
+        if converged:
+            break
+    return Fit(form, x, form.build(x), best, converged, evaluations)
 
 
 def profile_interval(
@@ -191,78 +201,81 @@ def step_table_form(setting: Setting) -> Form:
 
 
 def hill_form(setting: Setting) -> Form:
-    """Smooth thresholds: gamma / (1 + (theta / c)^n), in the tabulated well; six numbers."""
+    """Smooth thresholds, gamma / (1 + (theta / c)^n), in a cubic well: eight numbers.  Calcium and
+    theta are counted from rest."""
     a, b = setting.bounds()
     calcium = setting.calcium()
+    step = step_form(setting)
 
     def build(x: np.ndarray) -> CalciumRule:
-        up, down = (_hill(calcium, setting, x[k], x[4 + k]) for k in (1, 0))
+        up, down = (_hill(calcium, setting, x[k], x[6 + k]) for k in (1, 0))
         table = RateTable(_row(calcium), _row(10.0 ** x[3] * up), _row(10.0 ** x[2] * down))
-        return CalciumRule(
-            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=10.0 ** x[2],
-            gamma_p=10.0 ** x[3], tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
-            rates=table, well="table", well_table=setting.well, name="Hill",
-        )  # fmt: skip
+        return dataclasses.replace(step.build(x[:6]), rates=table, name="Hill")
 
-    numbers = ("theta_d", "theta_p", "gamma_d", "gamma_p", "n_d", "n_p")
-    low, high = (a, a, -3.0, -3.0, 0.0, 0.0), (b, b + 0.3, 1.5, 2.0, 1.2, 1.2)
-    return Form("Hill thresholds, tabulated well", numbers, low, high, build)
+    low, high = (*step.low, 0.0, 0.0), (*step.high, 1.3, 1.3)
+    high = (*high[:1], b + 0.5, *high[2:])
+    return Form("Hill thresholds, cubic well", (*step.numbers, "n_d", "n_p"), low, high, build)
 
 
 def general_form(setting: Setting, nodes: int = 6) -> Form:
     """Any rates: their logarithms at `nodes` levels of calcium each, linear in the logarithm of the
-    excess, in a tabulated well whose depth is free."""
+    excess, in a cubic well."""
     a, b = setting.bounds()
-    places = np.linspace(a - 0.3, b, nodes)
+    places = np.linspace(a, b, nodes)
     calcium = setting.calcium()
     where = np.log10(np.maximum(calcium - setting.trace.rest, 1e-12))
+    step = step_form(setting)
 
     def build(x: np.ndarray) -> CalciumRule:
-        up, down = (_bending(where, places, x[k * nodes : (k + 1) * nodes]) for k in (1, 0))
-        drift = tuple(float(d) * 10.0 ** x[-1] for d in setting.well.drift)
-        theta_d, theta_p = (_half(calcium, column) for column in (down, up))
+        up, down = (_bending(where, places, x[2 + k * nodes : 2 + (k + 1) * nodes]) for k in (1, 0))
         return CalciumRule(
-            theta_d=theta_d, theta_p=theta_p, gamma_d=float(down.max()), gamma_p=float(up.max()),
-            tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
-            rates=RateTable(_row(calcium), _row(up), _row(down)), well="table",
-            well_table=WellTable(setting.well.rho, drift), name="general rates",
+            theta_d=_half(calcium, down), theta_p=_half(calcium, up), gamma_d=float(down.max()),
+            gamma_p=float(up.max()), tau=10.0 ** x[0], rho_star=float(x[1]), calcium=setting.trace,
+            rates=RateTable(_row(calcium), _row(up), _row(down)), name="general rates",
         )  # fmt: skip
 
     labels = tuple(f"{kind} {i}" for kind in ("depression", "potentiation") for i in range(nodes))
-    low, high = (-4.0,) * (2 * nodes) + (-0.7,), (1.5,) * nodes + (2.0,) * nodes + (0.7,)
-    return Form("general rates", (*labels, "depth"), low, high, build)
+    low = (*step.low[4:], *(-5.0,) * (2 * nodes))
+    high = (*step.high[4:], *(1.5,) * nodes, *(2.0,) * nodes)
+    return Form("general rates Gp(c), Gd(c)", ("tau", "rho_star", *labels), low, high, build)
+
+
+def general_start(setting: Setting, hill: Fit, nodes: int = 6) -> np.ndarray:
+    """The general rates that equal a Hill rule at their nodes."""
+    a, b = setting.bounds()
+    up, down = hill.rule.rates_at(setting.trace.rest + 10.0 ** np.linspace(a, b, nodes))
+    logs = [np.log10(np.maximum(rate, 1e-5)) for rate in (down, up)]
+    return np.concatenate([hill.x[4:6], *logs])
 
 
 def filter_form(setting: Setting) -> Form:
     """Hill potentiation, and depression by a phosphatase that calcium turns on above theta_d and, as
-    a kinase does, off above a third threshold; its own times are free.  Eleven numbers."""
+    a kinase does, off above a third threshold; its own times are free.  Thirteen numbers."""
     a, b = setting.bounds()
     calcium = setting.calcium()
+    hill = hill_form(setting)
 
     def build(x: np.ndarray) -> CalciumRule:
-        up = 10.0 ** x[3] * _hill(calcium, setting, x[1], x[5])
-        on = 10.0 ** x[6] * _hill(calcium, setting, x[0], x[4])
-        off = 10.0 ** x[7] + 10.0 ** x[8] * _hill(calcium, setting, x[9], x[10])
+        up = 10.0 ** x[3] * _hill(calcium, setting, x[1], x[7])
+        on = 10.0 ** x[8] * _hill(calcium, setting, x[0], x[6])
+        off = 10.0 ** x[9] + 10.0 ** x[10] * _hill(calcium, setting, x[11], x[12])
         gamma_d = 10.0 ** x[2]
-        return CalciumRule(
-            theta_d=setting.threshold(x[0]), theta_p=setting.threshold(x[1]), gamma_d=gamma_d,
-            gamma_p=10.0 ** x[3], tau=setting.cubic[0], rho_star=setting.rho_star, calcium=setting.trace,
-            rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size), well="table",
-            well_table=setting.well, filter=PhosphataseFilter(gamma_d, _row(calcium), _row(on), _row(off)),
-            name="Hill with phosphatase",
+        return dataclasses.replace(
+            hill.build(x[:8]), rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size),
+            filter=PhosphataseFilter(gamma_d, _row(calcium), _row(on), _row(off)), name="Hill with phosphatase",
         )  # fmt: skip
 
-    numbers = (
-        "theta_d", "theta_p", "gamma_d", "gamma_p", "n_d", "n_p",
-        "on", "off", "block", "theta_block", "n_block",
-    )  # fmt: skip
-    low = (a, a, -3.0, -3.0, 0.0, 0.0, -2.0, -2.5, -2.0, a, 0.0)
-    high = (b, b + 0.3, 1.5, 2.0, 1.2, 1.2, 2.0, 0.5, 2.0, b, 1.2)
+    numbers = (*hill.numbers, "on", "off", "block", "theta_block", "n_block")
+    low, high = (*hill.low, -2.0, -2.5, -3.0, a, 0.0), (*hill.high, 2.0, 1.5, 2.0, b, 1.2)
     return Form("two variables: Hill with phosphatase", numbers, low, high, build)
 
 
-def with_trace(rule: CalciumRule, **changes: object) -> CalciumRule:
-    return dataclasses.replace(rule, **changes)  # type: ignore[arg-type]
+def filter_start(setting: Setting, hill: Fit) -> np.ndarray:
+    """A phosphatase so fast that it changes little, weakly blocked at high calcium."""
+    a, b = setting.bounds()
+    start = np.concatenate([hill.x, [0.3, 0.0, -1.0, 0.5 * (a + b), 0.5]])
+    start[2] += 0.2
+    return np.asarray(start)
 
 
 def _hill(calcium: np.ndarray, setting: Setting, x: float, n: float) -> np.ndarray:

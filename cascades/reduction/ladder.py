@@ -48,7 +48,7 @@ class RuleLadder(Sequence[Level]):
     """Levels from the most faithful to the simplest.
 
     chosen : the cheapest level whose held-out rmse is within `tolerance`; without a tolerance, or if
-        none is, the most accurate CalciumRule.
+        none is, the CalciumRule with the fewest wrong outcomes.
     full_cost : seconds of computing per protocol of the full model.
     thresholds : the effective thresholds of the fitted step rule, with 95 % profile intervals, beside
         the physical ones (folds at constant calcium).
@@ -82,26 +82,30 @@ class RuleLadder(Sequence[Level]):
         """The chosen level's rule if it is a CalciumRule, else the most accurate one that is."""
         if isinstance(self.chosen.rule, CalciumRule):
             return self.chosen.rule
-        return next(level.rule for level in _by_error(self.levels) if isinstance(level.rule, CalciumRule))
+        rules = [level for level in self.levels if isinstance(level.rule, CalciumRule)]
+        best = min(rules, key=_misses).rule
+        if not isinstance(best, CalciumRule):
+            raise RuleError("ladder", "none of its levels is a CalciumRule")
+        return best
 
     def __str__(self) -> str:
         """The certificate of every level, in one table, and what it costs."""
-        head = f"{'level':<38}{'fitted':>7}{'train R2':>10}{'held R2':>9}{'rmse':>7}{'worst':>7}{'outcome':>9}{'cost':>10}{'full /':>8}"
-        lines = [head]
+        columns = ("fitted", "train R2", "held R2", "rmse", "worst", "outcome", "ms", "full /")
+        lines = [f"{'level':<38}" + "".join(f"{name:>9}" for name in columns)]
         for level in self.levels:
             s, t = level.certificate.overall, level.certificate.training
             cheaper = self.full_cost / level.cost if level.cost > 0.0 else float("inf")
             mark = " *" if level is self.chosen else ""
             lines.append(
-                f"{level.name + mark:<38}{level.fitted:>7}{_number(t.r2):>10}{_number(s.r2):>9}{s.rmse:>7.3f}{s.worst:>7.2f}"
-                f"{s.outcome_accuracy:>9.3f}{1e3 * level.cost:>8.3f}ms{cheaper:>8.0f}"
+                f"{level.name + mark:<38}{level.fitted:>9}{_number(t.r2):>9}{_number(s.r2):>9}{s.rmse:>9.3f}"
+                f"{s.worst:>9.2f}{s.outcome_accuracy:>9.3f}{1e3 * level.cost:>9.3f}{cheaper:>9.1f}"
             )
         first = self.levels[0].certificate.overall
         lines.append(
             f"baselines of the outcome: no change {first.no_change:.3f}, majority {first.majority:.3f};"
             f" {first.cases} held-out cases; full model {1e3 * self.full_cost:.1f} ms"
         )
-        why = "cheapest within the tolerance" if self._is_met else "most accurate rule"
+        why = "cheapest within the tolerance" if self._is_met else "the rule with the fewest wrong outcomes"
         lines.append(f"* chosen: {self.chosen.name} ({why})")
         for name, entry in self.thresholds.items():
             lines.append(f"{name}: {entry}")
@@ -188,7 +192,13 @@ def derive_rule(
 
     if budget not in BUDGETS:
         raise UnknownName("budget", budget, BUDGETS)
-    settings = {"seed": seed, "solver": solver or DEFAULT, "rtol": rtol, "budget": budget, "drive": drive}
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "solver": solver or DEFAULT,
+        "rtol": rtol,
+        "budget": budget,
+        "drive": drive,
+    }
     if along:
         from cascades.reduction.sliding import slide
 
@@ -209,19 +219,21 @@ def derive_rule(
 
 
 def choose(levels: Sequence[Level], tolerance: float | None) -> Level:
-    """The cheapest level within the tolerance, else the most accurate CalciumRule."""
+    """The cheapest level within the tolerance, else the CalciumRule with the fewest wrong outcomes."""
     if not levels:
         raise RuleError("ladder", "it has no level")
     if tolerance is not None:
         good = [level for level in levels if level.certificate.overall.rmse <= tolerance]
         if good:
             return min(good, key=lambda level: level.cost)
-    rules = [level for level in _by_error(levels) if level.is_exportable]
-    return rules[0] if rules else _by_error(levels)[0]
+    rules = [level for level in levels if level.is_exportable] or list(levels)
+    return min(rules, key=_misses)
 
 
-def _by_error(levels: Sequence[Level]) -> list[Level]:
-    return sorted(levels, key=lambda level: level.certificate.overall.rmse)
+def _misses(level: Level) -> tuple[float, float]:
+    """Wrong outcomes, then the error of the efficacy: memory is what a network needs first."""
+    overall = level.certificate.overall
+    return 1.0 - overall.outcome_accuracy, overall.rmse
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,96 @@
+"""Pictures of a derivation: the rule, its thresholds, and a map of its errors over the protocols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cascades.reduction.ladder import RuleLadder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GOOD, BAD, INK = "#2166ac", "#b2182b", "#333333"
+
+
+def ladder_figure(ladder: RuleLadder, *, title: str = "") -> Figure:
+    """Four panels: rates over calcium, the well, the accuracy of the levels, and the error map."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(2, 2)
+    rates_over_calcium(ladder, axes[0, 0])
+    well(ladder, axes[0, 1])
+    accuracy(ladder, axes[1, 0])
+    error_map(ladder, axes[1, 1])
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def rates_over_calcium(ladder: RuleLadder, axes: Axes) -> Axes:
+    """Potentiation and depression rates of the graded and of the chosen rule, and the folds."""
+    runs, rule = ladder.details["constant"], ladder.rule
+    grid = np.linspace(runs.calcium[0], runs.calcium[-1], 600)
+    axes.plot(runs.calcium, runs.potentiation, ".", color=BAD, label="constant calcium, up")
+    axes.plot(runs.calcium, runs.depression, ".", color=GOOD, label="constant calcium, down")
+    up, down = rule.rates_at(grid)
+    axes.plot(grid, up, color=BAD, label=f"{rule.name}, up")
+    axes.plot(grid, down, color=GOOD, label=f"{rule.name}, down")
+    for fold in ladder.thresholds.get("physical (folds)", ()):
+        axes.axvline(fold, color=INK, lw=0.6, ls=":")
+    axes.set(xlabel="calcium [uM]", ylabel="rate [1/s]", xscale="log", title="dotted: folds")
+    axes.set_yscale("symlog", linthresh=0.01)
+    axes.legend(fontsize=7)
+    return axes
+
+
+def well(ladder: RuleLadder, axes: Axes) -> Axes:
+    """The drift at rest: seen, tabulated, and of the chosen rule."""
+    states, table, rule = ladder.details["states"], ladder.details["well"], ladder.rule
+    inside = (states.rho > -0.05) & (states.rho < 1.35)
+    axes.plot(states.rho[inside], states.drift[inside], ".", ms=2, color="0.7", label="full model at rest")
+    axes.plot(table.rho, table.drift, color=INK, label="table")
+    rho = np.linspace(0.0, 1.0, 201)
+    scale = float(np.abs(table.drift).max())
+    axes.plot(rho, rule.drift_at_rest(rho), color=BAD, label=rule.name)
+    axes.set(xlabel="efficacy", ylabel="drift [1/s]", ylim=(-2.0 * scale, 2.0 * scale), title="the well")
+    axes.axhline(0.0, color=INK, lw=0.5)
+    axes.legend(fontsize=7)
+    return axes
+
+
+def accuracy(ladder: RuleLadder, axes: Axes) -> Axes:
+    """Held-out error of each level against its cost; the outcome accuracy is written beside it."""
+    for level in ladder:
+        overall = level.certificate.overall
+        axes.plot(1e3 * level.cost, overall.rmse, "o", color=BAD if level is ladder.chosen else GOOD)
+        axes.annotate(
+            f"{level.name} ({overall.outcome_accuracy:.2f})", (1e3 * level.cost, overall.rmse), fontsize=7,
+            xytext=(3, 3), textcoords="offset points",
+        )  # fmt: skip
+    axes.axvline(1e3 * ladder.full_cost, color=INK, lw=0.6, ls=":")
+    axes.set(xlabel="cost of one protocol [ms]; dotted: full model", ylabel="held-out rmse", xscale="log")
+    axes.set_title("levels (outcome accuracy)")
+    return axes
+
+
+def error_map(ladder: RuleLadder, axes: Axes) -> Axes:
+    """Root-mean-square error of each level in each held-out family."""
+    families = list(ladder[0].certificate.families)
+    grid = np.array([[level.certificate.families[name].rmse for name in families] for level in ladder])
+    image = axes.imshow(grid.T, cmap="Reds", vmin=0.0, vmax=0.5, aspect="auto")
+    axes.set_xticks(range(len(ladder)), [level.name for level in ladder], rotation=30, ha="right", fontsize=7)
+    axes.set_yticks(range(len(families)), families, fontsize=7)
+    for i, j in np.ndindex(grid.shape):
+        accuracy = ladder[i].certificate.families[families[j]].outcome_accuracy
+        axes.text(i, j, f"{grid[i, j]:.2f}\n{accuracy:.2f}", ha="center", va="center", fontsize=6)
+    axes.set_title("rmse (and outcome accuracy) by family")
+    _figure(axes).colorbar(image, ax=axes, shrink=0.8)
+    return axes
+
+
+def _figure(axes: Axes) -> Any:
+    return axes.get_figure()
