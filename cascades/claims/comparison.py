@@ -5,7 +5,7 @@ All take the arguments of `Subject.run` beside their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,3 +102,31 @@ def threshold_value(
         middle = 0.5 * (low + high)
         low, high = (middle, high) if is_above(middle) == below else (low, middle)
     return 0.5 * (low + high)
+
+
+def crossover_rate(
+    subject: Subject,
+    of: str,
+    *,
+    rates: Sequence[float],
+    count: int,
+    rest: float,
+    target: str = "glutamate",
+    **experiment: Any,
+) -> float:
+    """The rate of `count` pulses [Hz] from which on they raise the observable, `rest` [s] after the last.
+
+    By linear interpolation between the given rates; NaN unless there is exactly one such place.
+    """
+    change = []
+    for rate in rates:
+        train = {"kind": "pulse_train", "rate": float(rate), "count": count, "target": target}
+        (after,) = at(
+            subject, of, time=count / rate + rest, relative=True, protocol=[train], samples=2, **experiment
+        )
+        change.append(after - 1.0)
+    up = [k for k in range(len(rates) - 1) if change[k] < 0.0 <= change[k + 1]]
+    if len(up) != 1:
+        return float("nan")
+    k = up[0]
+    return float(rates[k] - change[k] * (rates[k + 1] - rates[k]) / (change[k + 1] - change[k]))

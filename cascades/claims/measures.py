@@ -36,6 +36,7 @@ MEASURES: dict[str, Measure] = {
     "ratio": comparison.ratio,
     "direction": comparison.direction,
     "cycle": comparison.cycle,
+    "crossover_rate": comparison.crossover_rate,
 }
 
 
