@@ -86,13 +86,14 @@ def annotated(model: Model, table: dict[str, Any]) -> Model:
 
     Raises ModelError naming every entry for something that the model does not have.
     """
+    known = {
+        "species": {s.id for s in model.species},
+        "parameters": {p.id for p in model.parameters} | {c.id for c in model.compartments},
+    }
     problems = [
         f"[{kind}.{name}]: the model has none of this name"
-        for kind, known in (
-            ("species", model.species),
-            ("parameters", (*model.parameters, *model.compartments)),
-        )
-        for name in table.get(kind, {}).keys() - {one.id for one in known}
+        for kind, ids in known.items()
+        for name in table.get(kind, {}).keys() - ids
     ]
     if problems:
         raise ModelError(f"{model.id}/model.toml", sorted(problems))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from cascades.compiler.closing import Closing, close
+from cascades.compiler.closing import close
 from cascades.compiler.derivatives import gradients
 from cascades.compiler.draft import Draft
 from cascades.compiler.rate_of import define_rates
@@ -57,7 +58,8 @@ def _candidates(parts: Draft) -> list[str]:
     if not parts.residuals:
         return []
     model = parts.model
-    variable = {e.id for e in (*model.compartments, *model.parameters, *model.species) if not e.is_constant}
+    elements: list[Any] = [*model.compartments, *model.parameters, *model.species]
+    variable = {element.id for element in elements if not element.is_constant}
     for reaction in model.reactions:
         variable |= {r.id for r in (*reaction.reactants, *reaction.products) if r.id and not r.is_constant}
     rate_rules = {rule.variable for rule in model.rules if hasattr(rule, "variable")}
@@ -159,6 +161,3 @@ def solution(residual: Expr, name: str, allowed: Collection[str] | None = None) 
     if name in free_symbols(rest):
         return None
     return mul(-1.0, rest, power(slope, -1.0))
-
-
-__all__ = ["Closing", "solution", "solve_algebraic"]

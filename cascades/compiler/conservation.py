@@ -53,7 +53,7 @@ def null_space(rows: Mapping[str, Mapping[str, Rational]], is_zero: Mapping[str,
     """Integer weights w with sum of w[s] * rows[s] = 0, under the species that no other total is named
     after; non-negative where sums of them are."""
     columns = _columns(rows)
-    use: dict[str, int] = {state: 0 for state in rows}
+    use: dict[str, int] = dict.fromkeys(rows, 0)
     for column in columns:
         for state in column:
             use[state] += 1

@@ -21,7 +21,7 @@ Row = dict[str, Fraction]
 
 
 def eliminate_fast(parts: Draft) -> None:
-    """Replace the species of fast reactions by totals and equilibria (their rates hold slow reactions alone)."""
+    """Replace the species of fast reactions by totals, which slow reactions change, and equilibria."""
     fast = [reaction.id for reaction in parts.model.reactions if reaction.is_fast]
     if not fast:
         return
@@ -54,9 +54,7 @@ def _allowed(parts: Draft, fast: list[str], turnover: Mapping[str, Row]) -> bool
             if reference.id is not None and not fixed:
                 parts.unsupported.append(f"fast reaction {name}: the stoichiometry {reference.id} has a name")
             elif not fixed and state not in turnover and state not in parts.stoichiometry:
-                parts.unsupported.append(
-                    f"fast reaction {name}: {reference.species} is also set by a rule or event"
-                )
+                parts.unsupported.append(f"fast reaction {name}: a rule sets {reference.species}")
             elif reference.species in jumping:
                 parts.unsupported.append(f"fast reaction {name}: an event sets {reference.species}")
     return len(parts.unsupported) == before
@@ -146,9 +144,8 @@ def _replace_by_equilibrium(parts: Draft, state: str, reaction: str, starts: Map
         parts.algebraic.add(state)
         parts.starts[state] = starts[state]
     else:
-        parts.unsupported.append(
-            f"fast reaction {reaction}: the equilibrium of {state} may not exist or not be unique"
-        )
+        what = f"the equilibrium of {state} may not exist or not be unique"
+        parts.unsupported.append(f"fast reaction {reaction}: {what}")
         parts.definitions[state] = ZERO
 
 

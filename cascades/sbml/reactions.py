@@ -28,9 +28,9 @@ def read_reactions(
     reactions, parameters = [], []
     for one, used, made in zip(elements, reactants, products, strict=True):
         name = one.getId()
-        law = one.getKineticLaw() if one.isSetKineticLaw() else None
+        law: Any = one.getKineticLaw() if one.isSetKineticLaw() else None
         local = {}
-        for i in range(0 if law is None else law.getNumLocalParameters()):
+        for i in range(law.getNumLocalParameters() if law is not None else 0):
             parameter = law.getLocalParameter(i)
             renamed = _free(f"{name}__{parameter.getId()}", taken)
             local[parameter.getId()] = symbol(renamed)

@@ -62,7 +62,8 @@ def _model(model: Any, reading: Reading) -> Model:
     read_functions(model, reading)
     compartments, species = read_compartments(model), read_species(model, reading)
     parameters, events = read_parameters(model), read_events(model, reading)
-    taken = {one.id for one in (*compartments, *species, *parameters, *events)}
+    elements: tuple[Any, ...] = (*compartments, *species, *parameters, *events)
+    taken = {one.id for one in elements}
     reactions, local_parameters = read_reactions(model, reading, taken)
     refuse_ids(taken, reading)
     return Model(

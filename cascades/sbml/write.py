@@ -7,7 +7,7 @@ of SBML and are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from xml.sax.saxutils import quoteattr
 
 from cascades.expression import Expr
@@ -200,7 +200,7 @@ def _list(name: str, elements: Iterable[Iterable[str]]) -> Lines:
     return _element(f"listOf{name}", {}, lines) if lines else iter(())
 
 
-def _element(tag: str, attributes: dict[str, Value] | dict[str, str], content: Iterable[str] = ()) -> Lines:
+def _element(tag: str, attributes: Mapping[str, Value], content: Iterable[str] = ()) -> Lines:
     given = "".join(f" {key}={quoteattr(_text(v))}" for key, v in attributes.items() if v is not None)
     inner = [f"  {line}" for line in content]
     if not inner:
