@@ -25,6 +25,7 @@ from cascades.model import Model
 if TYPE_CHECKING:
     from cascades.compiler.lanes import LaneCode
     from cascades.compiler.reduced import ReducedSystem
+    from cascades.compiler.tangents import TangentCode
 
 _KEPT = 64  # compiled models remembered by a process
 _compiled: OrderedDict[str, CompiledModel] = OrderedDict()
@@ -325,6 +326,20 @@ class CompiledModel:
             if found is None:
                 found = self._lane_codes[lanes] = build_lane_code(self, lanes)
         return found
+
+    def tangent_code(self, lanes: int, padded: int) -> TangentCode:
+        """The derivative of a Rosenbrock stage, for vectors of `lanes` directions."""
+        from cascades.compiler.tangents import build_tangent_code
+
+        with _lock:
+            found = self._tangent_codes.get((lanes, padded))
+            if found is None:
+                found = self._tangent_codes[lanes, padded] = build_tangent_code(self, lanes, padded)
+        return found
+
+    @cached_property
+    def _tangent_codes(self) -> dict[tuple[int, int], TangentCode]:
+        return {}
 
     @cached_property
     def _lane_codes(self) -> dict[int, LaneCode]:

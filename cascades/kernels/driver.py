@@ -575,13 +575,21 @@ def has_inner_output(lanes, job, ln):
 
 
 @njit(**INLINE)
-def advance(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted):
-    """Move the accepted lanes to the end of their steps."""
+def watch(lanes, wide, code, job, ln, rows, n_wide):
+    """Find changes of conditions within the accepted steps; whether the step has to be interpolated."""
+    if code.conditions == 0 and not has_inner_output(lanes, job, ln):
+        return False
+    interpolation(wide, rows, n_wide)
+    if code.conditions != 0:
+        find_changes(lanes, wide, code, job, ln, rows, n_wide)
+    return True
+
+
+@njit(**INLINE)
+def move(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted, inside):
+    """Write outputs within the accepted steps and move their lanes to the end of them."""
     width = len(lanes)
-    if code.conditions != 0 or has_inner_output(lanes, job, ln):
-        interpolation(wide, rows, n_wide)
-        if code.conditions != 0:
-            find_changes(lanes, wide, code, job, ln, rows, n_wide)
+    if inside:
         write_inside(lanes, wide, job, ln, rows, n_wide)
         if code.conditions != 0:
             cut_short(lanes, wide, ln, rows, n_wide, n)
@@ -601,6 +609,24 @@ def advance(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted):
             ln.fresh[lane] = 1
 
 
+@njit(**INLINE)
+def try_step(lanes, wide, code, job, ln, rows, n_wide, n):
+    """One trial step of all lanes.  Returns the number accepted."""
+    for lane in range(len(lanes)):
+        set_cell(lanes, rows.x, TIME, lane, ln.t[lane])
+    call_code(code.rates, rows.y, rows.p, rows.x, rows.u, 0)
+    choose_steps(lanes, wide, job, ln, rows, n)
+    take_step(lanes, wide, code, rows, n_wide, job.rtol)
+    return judge(lanes, wide, job, ln, rows, n)
+
+
+@njit(**INLINE)
+def halt_members(lanes, job, ln):
+    for lane in range(len(lanes)):
+        if ln.member[lane] >= 0:
+            end_member(job, ln, lane, INTERRUPTED)
+
+
 @njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 def run(lanes, wide, code_record, job_record, lane_record_, row_record, budget):
     """Integrate members until none is left, a lane needs the caller, or `budget` steps are done."""
@@ -613,18 +639,12 @@ def run(lanes, wide, code_record, job_record, lane_record_, row_record, budget):
         if working == 0:
             return FINISHED
         if whole_at(job.halt, 0) != 0:
-            for lane in range(len(lanes)):
-                if ln.member[lane] >= 0:
-                    end_member(job, ln, lane, INTERRUPTED)
+            halt_members(lanes, job, ln)
             return FINISHED
-        for lane in range(len(lanes)):
-            set_cell(lanes, rows.x, TIME, lane, ln.t[lane])
-        call_code(code.rates, rows.y, rows.p, rows.x, rows.u, 0)
-        choose_steps(lanes, wide, job, ln, rows, n)
-        take_step(lanes, wide, code, rows, n_wide, job.rtol)
-        n_accepted = judge(lanes, wide, job, ln, rows, n)
+        n_accepted = try_step(lanes, wide, code, job, ln, rows, n_wide, n)
         if n_accepted > 0:
-            advance(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted)
+            inside = watch(lanes, wide, code, job, ln, rows, n_wide)
+            move(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted, inside)
     return PAUSED
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,12 +22,24 @@ _MOST_AT_ONCE = 10_000  # events at one time, after which two of them must be un
 
 
 @dataclass
-class _Pending:
-    """An event that has fired and is due at `time`; `values` if they were computed when it fired."""
+class Pending:
+    """An event that has fired and is due at `time`; `values` if they were computed when it fired.
+    `note` is what a follower wants to remember."""
 
     time: float
     event: int
     values: np.ndarray | None
+    note: Any = None
+
+
+class Follower(Protocol):
+    """Somebody who goes along with the events of the first lane: derivatives."""
+
+    def fired(self, item: Pending, t: float, y: np.ndarray, p: np.ndarray) -> Any:
+        """Called when an event fires; the result is kept as the item's note."""
+
+    def happened(self, item: Pending, t: float, before: np.ndarray, after: np.ndarray, p: np.ndarray) -> None:
+        """Called when its assignments were made."""
 
 
 @dataclass
@@ -35,7 +47,8 @@ class Events:
     """The events of the members that are in the lanes of one thread."""
 
     compiled: CompiledModel
-    _queues: dict[int, list[_Pending]] = field(default_factory=dict)  # by member
+    follower: Follower | None = None
+    _queues: dict[int, list[Pending]] = field(default_factory=dict)  # by member
 
     def respond(self, lanes: np.ndarray, rows: Memory) -> dict[int, int]:
         """Look after every lane that asks for it.  Returns member -> status of those that cannot go on."""
@@ -49,7 +62,8 @@ class Events:
             y = rows["y"][: self._n, lane].copy()
             known = rows["known"][-self._n_events :, lane].copy()
             p = np.ascontiguousarray(rows["p"][: len(self.compiled.parameter_names), lane])
-            happened = self._settle(float(lane_values["t"][lane]), y, p, known, queue)
+            follower = self.follower if lane == 0 else None
+            happened = self._settle(float(lane_values["t"][lane]), y, p, known, queue, follower)
             if happened < 0:
                 failed[lane] = ENDLESS_EVENTS
             rows["y"][: self._n, lane] = y
@@ -62,7 +76,13 @@ class Events:
         return failed
 
     def _settle(
-        self, t: float, y: np.ndarray, p: np.ndarray, known: np.ndarray, queue: list[_Pending]
+        self,
+        t: float,
+        y: np.ndarray,
+        p: np.ndarray,
+        known: np.ndarray,
+        queue: list[Pending],
+        follower: Follower | None,
     ) -> int:
         """Let everything happen that is due at `t`.  Changes y, known and the queue in place; returns
         the number of events, or -1 if there is no end to it."""
@@ -72,7 +92,9 @@ class Events:
                 if is_true and not known[event]:
                     keeps = self._equations[event].uses_trigger_time_values
                     values = now.assignments[event] if keeps else None
-                    queue.append(_Pending(t + max(now.delays[event], 0.0), event, values))
+                    item = Pending(t + max(now.delays[event], 0.0), event, values)
+                    item.note = follower.fired(item, t, y, p) if follower else None
+                    queue.append(item)
                 elif not is_true and known[event] and not self._equations[event].is_persistent:
                     queue[:] = [item for item in queue if item.event != event]
             known[:] = now.triggers
@@ -82,7 +104,10 @@ class Events:
             first = max(due, key=lambda item: now.priorities[item.event])  # of equals the first that fired
             queue.remove(first)
             values = first.values if first.values is not None else now.assignments[first.event]
+            before = y.copy()
             y[self._targets[first.event]] = values
+            if follower:
+                follower.happened(first, t, before, y, p)
         return -1
 
     @cached_property

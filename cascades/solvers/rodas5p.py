@@ -61,7 +61,7 @@ class Rodas5P(Solver):
 
         def work() -> None:
             state = lanes.make_lanes(width)
-            rows = lanes.make_rows(width, _sizes(compiled), problem.atol)
+            rows = lanes.make_rows(width, buffer_sizes(compiled), problem.atol)
             events = Events(problem.compiled)
             while True:
                 try:
@@ -72,7 +72,7 @@ class Rodas5P(Solver):
                 if reason == lanes.FINISHED:
                     return
                 if reason == lanes.ATTENTION:
-                    _give_up(events.respond(state, rows), state, job)
+                    give_up(events.respond(state, rows), state, job)
 
         _in_threads(work, self._n_threads(problem.n_members, width), job["halt"])
         return Solution(job["out"], job["status"], job["reached"], job["steps"])
@@ -82,7 +82,7 @@ class Rodas5P(Solver):
         return max(1, min(available, members // (2 * lanes)))
 
 
-def _give_up(failed: dict[int, int], state: np.ndarray, job: Memory) -> None:
+def give_up(failed: dict[int, int], state: np.ndarray, job: Memory) -> None:
     """Take members out of their lanes."""
     for lane, status in failed.items():
         member = state["member"][0, lane]
@@ -149,7 +149,8 @@ def pack_code(code: LaneCode) -> Memory:
     return pack(CODE, {**arrays, "algebraic": code.algebraic}, numbers)
 
 
-def _sizes(code: LaneCode) -> dict[str, int]:
+def buffer_sizes(code: LaneCode) -> dict[str, int]:
+    """What `kernels.lanes.make_rows` needs to know."""
     return {
         "n": code.n_states, "m": code.n_parameters, "x": code.n_context, "w": code.n_factors,
         "watched": code.n_conditions + code.n_triggers,
