@@ -110,7 +110,9 @@ class Log(NamedTuple):
 
     neurons: np.ndarray  # int32, (threads, length, capacity)
     gains: np.ndarray  # float32, the same shape
-    ends: np.ndarray  # int32, (threads, length, populations + 1): spikes of population g are ends[g] ... ends[g + 1]
+    ends: (
+        np.ndarray
+    )  # int32, (threads, length, populations + 1): spikes of population g are ends[g] ... ends[g + 1]
 
 
 class Found(NamedTuple):

@@ -10,7 +10,22 @@ import numpy as np
 
 from cascades.network import cells as cell_kernel
 from cascades.network import wiring
-from cascades.network.arrays import BLOCK, CONSTANTS, INCREMENT, STATE_ROWS, STOCK, THRESHOLD, V, Cells, Found, Groups, Log, Plastic, Static, Timing
+from cascades.network.arrays import (
+    BLOCK,
+    CONSTANTS,
+    INCREMENT,
+    STATE_ROWS,
+    STOCK,
+    THRESHOLD,
+    Cells,
+    Found,
+    Groups,
+    Log,
+    Plastic,
+    Static,
+    Timing,
+    V,
+)
 from cascades.network.constants import (
     Calcium,
     KernelRule,
@@ -84,7 +99,11 @@ def build(network: Network, seed: int, threads: int) -> Built:
         plastic_of=plastic_of,
         static=static,
         cells=_cells(network, seed, threads),
-        log=Log(np.zeros(shape, np.int32), np.ones(shape, np.float32), np.zeros((*shape[:2], len(network.neurons) + 1), np.int32)),
+        log=Log(
+            np.zeros(shape, np.int32),
+            np.ones(shape, np.float32),
+            np.zeros((*shape[:2], len(network.neurons) + 1), np.int32),
+        ),
         found=Found(
             np.zeros((threads, room), np.int64),
             np.zeros((threads, room), np.int32),
@@ -127,6 +146,22 @@ def _owned(network: Network, threads: int) -> tuple[np.ndarray, np.ndarray]:
         local[-1] = population.size
         edges[:, g] = network.first(population.name) + local
     return np.ascontiguousarray(edges[:-1]), np.ascontiguousarray(edges[1:])
+
+
+def relink(built: Built, number: int, senders: np.ndarray) -> None:
+    """Rows and columns of plastic synapses whose records stand in the order of `senders` (counted through)."""
+    p, network, synapses = built.plastic, built.network, built.plastic_of[number]
+    source, target = network.population(synapses.source), network.population(synapses.target)
+    begin, end = int(p.first[number]), int(p.first[number + 1])
+    receivers = p.records.view(np.int32).reshape(-1, 4)[begin:end, 3].copy()
+    offsets, _ = wiring.order_by(senders - np.int32(network.first(source.name)), source.size)
+    edges = _edges(network, target.name, built.first, built.last)
+    rows = slice(int(p.rows[number]), int(p.rows[number]) + source.size)
+    p.split[:, rows] = wiring.split_rows(offsets, receivers, edges) + begin
+    _, order = wiring.order_by(receivers - np.int32(network.first(target.name)), target.size)
+    p.column[begin:end] = order + begin
+    if p.origin is not None:
+        p.origin[begin:end] = senders[order]
 
 
 def _edges(network: Network, name: str, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -178,13 +213,23 @@ def _common(network: Network, wired: list[_Wired]) -> dict[str, np.ndarray]:
 
 
 def _plastic(
-    network: Network, seed: int, first: np.ndarray, last: np.ndarray, scale: np.ndarray | None, expresses: bool
+    network: Network,
+    seed: int,
+    first: np.ndarray,
+    last: np.ndarray,
+    scale: np.ndarray | None,
+    expresses: bool,
 ) -> Plastic:
     numbers = [n for n, s in enumerate(network.synapses) if s.plastic]
     wired = [_wire(network, n, seed, first, last) for n in numbers]
     at, rows, split = _stacked(wired, first.shape[0])
     names = [p.name for p in network.neurons]
-    column, ends, origin, columns = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)], [np.zeros(0, np.int32)], [0]
+    column, ends, origin, columns = (
+        [np.zeros(0, np.int32)],
+        [np.zeros(1, np.int64)],
+        [np.zeros(0, np.int32)],
+        [0],
+    )
     for w, begin in zip(wired, at):
         target = network.population(w.synapses.target)
         offsets, order = wiring.order_by(w.receivers - np.int32(network.first(target.name)), target.size)

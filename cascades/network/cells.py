@@ -101,7 +101,12 @@ def _response(tau_m: float, tau: float, dt: float) -> float:
 @tick_function
 def leaky(state, k, first, last):  # type: ignore[no-untyped-def]
     # slices count from zero, which lets the compiler use vectors
-    v, exc, inh, quiet = state[V, first:last], state[EXC, first:last], state[INH, first:last], state[QUIET, first:last]
+    v, exc, inh, quiet = (
+        state[V, first:last],
+        state[EXC, first:last],
+        state[INH, first:last],
+        state[QUIET, first:last],
+    )
     decay, rest, decay_exc, decay_inh = np.float32(k[0]), np.float32(k[1]), np.float32(k[4]), np.float32(k[5])
     from_exc, from_inh = np.float32(k[6]), np.float32(k[7])
     zero, one = np.float32(0.0), np.float32(1.0)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cascades.errors import CheckpointError
-from cascades.network.build import build, rule_constants
+from cascades.network.build import build, relink, rule_constants
 from cascades.network.constants import NeuronSteps
 from cascades.network.network import Network
 from cascades.network.recording import write_whole
@@ -45,6 +45,9 @@ def save(session: Session, path: Path) -> None:
             arrays[name] = value
     if isinstance(b.rule.drift, NeuronSteps):
         arrays["zones"] = b.rule.drift.zones
+    if any(m.rewires for m in b.network.mechanisms):
+        for k, p in enumerate(session.view().plastic):
+            arrays[f"senders/{k}"] = p.source
     for k, memory in enumerate(session.memories):
         for name, value in memory.items():
             arrays[f"memory/{k}/{name}"] = value
@@ -76,7 +79,9 @@ def load(path: Path, network: Network, seed: int, threads: int) -> Session:
     if about["digest"] != _digest(arrays):
         raise CheckpointError(path, "damaged: its contents do not match their digest")
     if about["network"] != network.content_hash():
-        raise CheckpointError(path, "a checkpoint of another network; choose another file or the network it is of")
+        raise CheckpointError(
+            path, "a checkpoint of another network; choose another file or the network it is of"
+        )
     if about["seed"] != seed:
         raise CheckpointError(path, f"a checkpoint of seed {about['seed']}; this run has seed {seed}")
     built = build(network, seed, threads)
@@ -98,21 +103,25 @@ def load(path: Path, network: Network, seed: int, threads: int) -> Session:
             if name not in arrays or arrays[name].shape != place.shape:
                 raise CheckpointError(path, f"its {name} do not fit this network")
             place[...] = arrays[name]
+    for k in range(len(b.plastic_of)):
+        if f"senders/{k}" in arrays:
+            relink(b, k, arrays[f"senders/{k}"])
     b.cells.traces[:] = arrays["traces"]
     b.groups.replay_at[:] = arrays["replay_at"]
     _send_on(built, arrays)
     session = Session(built, arrays["spike_counts"], [])
-    for k, mechanism in enumerate(network.mechanisms):
-        memory = mechanism.start(session.view()) if mechanism.rebuilds else {}
+    for k in range(len(network.mechanisms)):
         prefix = f"memory/{k}/"
-        memory |= {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-        session.memories.append(memory)
+        session.memories.append(
+            {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        )
     return session
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, so that it is closed when numpy cannot read it
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays.pop("about")[()]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

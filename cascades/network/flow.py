@@ -294,5 +294,3 @@ def visited(rule, u, rho, last, now, target, number):  # type: ignore[no-untyped
 def raised(u, jump):  # type: ignore[no-untyped-def]
     """ln calcium after calcium has jumped."""
     return logarithm(exponential(u) + jump)
-
-

@@ -110,7 +110,9 @@ def _timing_column(timing, p, cells, thread, neuron, first, last):  # type: igno
             j = np.int64(p.column[q])
             rho = p.records[4 * j + 1]
             change = size * cells.traces[thread, 0, p.origin[q]]
-            p.records[4 * j + 1] = bounded(rho + (change * (np.float32(1.0) - rho) if timing.soft else change))
+            p.records[4 * j + 1] = bounded(
+                rho + (change * (np.float32(1.0) - rho) if timing.soft else change)
+            )
 
     return column
 
@@ -277,7 +279,9 @@ def ticks_of_thread(  # type: ignore[no-untyped-def]
         neurons, gains = log.neurons[thread, slot], log.gains[thread, slot]
         count = 0
         for g in range(populations):
-            count = tick(cells, groups, g, thread, first[thread, g], last[thread, g], t, neurons, gains, count)
+            count = tick(
+                cells, groups, g, thread, first[thread, g], last[thread, g], t, neurons, gains, count
+            )
             log.ends[thread, slot, g + 1] = count
         keep(found, thread, t, neurons, count)
         fade(timing, cells, thread, first[thread], last[thread], populations)
@@ -319,7 +323,21 @@ def advance(  # type: ignore[no-untyped-def]
     while t < end and found.sofar[turn].max() <= room:
         till = min(t + window, end)
         ticks_of_thread(
-            thread, threads, t, till, base, rule, timing, groups, plastic, static, cells, log, found, first, last
+            thread,
+            threads,
+            t,
+            till,
+            base,
+            rule,
+            timing,
+            groups,
+            plastic,
+            static,
+            cells,
+            log,
+            found,
+            first,
+            last,
         )
         t = till
         # written before the threads meet and overwritten only two meetings later: all decide alike

@@ -70,9 +70,15 @@ class Network:
         per_axon: dict[str, Any] = {}
         for s in self.synapses:
             if s.short_term is not None and per_axon.setdefault(s.source, s.short_term) != s.short_term:
-                raise NetworkError(f"synapses {s.name}", "an axon has one short-term plasticity; another is given")
+                raise NetworkError(
+                    f"synapses {s.name}", "an axon has one short-term plasticity; another is given"
+                )
         for mechanism in self.mechanisms:
             mechanism.check(self)
+        for need in ("expresses", "slides"):
+            rivals = [type(m).__name__ for m in self.mechanisms if getattr(m, need)]
+            if len(rivals) > 1:
+                raise NetworkError("network", f"only one mechanism can rule there: {' or '.join(rivals)}")
 
     def _check(self, synapses: Synapses) -> None:
         part = f"synapses {synapses.name}"
@@ -81,7 +87,8 @@ class Network:
             raise NetworkError(part, f"{target.name!r} only emits spikes; it takes no synapses")
         if synapses.delay < self.dt * (1.0 - 1e-9):
             raise NetworkError(
-                part, f"delay must be at least the time step (got {synapses.delay:g} ms, dt is {self.dt:g} ms)"
+                part,
+                f"delay must be at least the time step (got {synapses.delay:g} ms, dt is {self.dt:g} ms)",
             )
         connect = synapses.connect
         if isinstance(connect, Pairs):
@@ -89,10 +96,11 @@ class Network:
                 ("source", connect.sources, source),
                 ("target", connect.targets, target),
             ):
-                if indices.size and not (0 <= indices.min() and indices.max() < population.size):
+                if indices.size and not (indices.min() >= 0 and indices.max() < population.size):
                     wrong = indices[(indices < 0) | (indices >= population.size)][0]
                     raise NetworkError(
-                        part, f"{side} index {wrong} is out of range; {population.name!r} has {population.size} neurons"
+                        part,
+                        f"{side} index {wrong} is out of range; {population.name!r} has {population.size} neurons",
                     )
         if isinstance(connect, FixedInDegree) and source is target and source.size < 2 and connect.count:
             raise NetworkError(part, "a neuron does not contact itself; the population has no other")
@@ -136,7 +144,9 @@ class Network:
         largest = max((s.count(self.population(s.source).size, self.population(s.target).size)
                        for s in self.synapses), default=0)  # fmt: skip
         options = sum((any(s.timing for s in self.synapses), any(m.expresses for m in self.mechanisms)))
-        return plastic * (RECORD_BYTES + OPTION_BYTES * options) + static * STATIC_BYTES + largest * BUILD_BYTES
+        return (
+            plastic * (RECORD_BYTES + OPTION_BYTES * options) + static * STATIC_BYTES + largest * BUILD_BYTES
+        )
 
     def check_memory(self) -> None:
         """Raises NetworkError if the synapses cannot fit into the memory that is free."""
@@ -144,7 +154,9 @@ class Network:
         largest = max((s.count(self.population(s.source).size, self.population(s.target).size)
                        for s in self.synapses), default=0)  # fmt: skip
         if largest >= 2**31:
-            raise NetworkError("network", f"{largest:.3g} synapses between two populations; at most 2**31 are possible")
+            raise NetworkError(
+                "network", f"{largest:.3g} synapses between two populations; at most 2**31 are possible"
+            )
         if needed > free:
             raise NetworkError(
                 "network",

@@ -171,7 +171,9 @@ class Population:
 def _positive(values: object, *names: str) -> None:
     for name in names:
         if not getattr(values, name) > 0.0:
-            raise NetworkError(type(values).__name__, f"{name} must be positive (got {getattr(values, name)!r})")
+            raise NetworkError(
+                type(values).__name__, f"{name} must be positive (got {getattr(values, name)!r})"
+            )
 
 
 def _not_negative(values: object, *names: str) -> None:

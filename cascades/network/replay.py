@@ -121,7 +121,9 @@ def replay(
     sources, targets = _pairs(sources, targets, len(pre), len(post))
     start = np.broadcast_to(np.asarray(efficacy, dtype=float), sources.shape)
     if not ((start >= 0.0) & (start <= 1.0)).all():
-        raise NetworkError("replay", f"efficacies must lie in [0, 1] (got {start[~((start >= 0) & (start <= 1))][0]})")
+        raise NetworkError(
+            "replay", f"efficacies must lie in [0, 1] (got {start[~((start >= 0) & (start <= 1))][0]})"
+        )
     times = np.array([duration]) if times is None else np.atleast_1d(np.asarray(times, dtype=float))
     if (np.diff(times) < 0.0).any() or times.min() < 0.0 or times.max() > duration:
         raise NetworkError("replay", "times must be sorted and lie between 0 and the duration")
@@ -179,9 +181,7 @@ def _double(
         flat += [np.concatenate([np.zeros(0), *trains]) / MS_PER_S, ends]
     out = np.empty((times.size, sources.size))
     key = np.uint32(stream_key(seed, NOISE))
-    replay_exactly(
-        exact_rule(rule), *flat, sources, targets, np.array(start), times / MS_PER_S, key, out
-    )
+    replay_exactly(exact_rule(rule), *flat, sources, targets, np.array(start), times / MS_PER_S, key, out)
     return out
 
 
@@ -229,7 +229,9 @@ def events(
         kinds.append(np.full(sum(sizes), is_pre))
     tick, neuron, kind = (np.concatenate(x) for x in (ticks, neurons, kinds))
     if tick.size and tick.max() >= 2**31:
-        raise NetworkError("replay", f"a spike at {tick.max() * dt:.3g} ms is beyond the grid; use double precision")
+        raise NetworkError(
+            "replay", f"a spike at {tick.max() * dt:.3g} ms is beyond the grid; use double precision"
+        )
     order = np.lexsort((neuron, kind, tick))
     return tick[order].astype(np.int32), neuron[order], kind[order]
 

@@ -66,7 +66,9 @@ def run_network(
     if not 1 <= threads <= (os.cpu_count() or 1):
         raise NetworkError("run", f"threads must lie between 1 and {os.cpu_count()} (got {threads})")
     path = None if checkpoint is None else Path(checkpoint)
-    session = load(path, network, seed, threads) if path and path.exists() else Session.new(network, seed, threads)
+    session = (
+        load(path, network, seed, threads) if path and path.exists() else Session.new(network, seed, threads)
+    )
     begin = session.tick
     end = begin + round(duration / network.dt)
     reading = round((read_every if read_every is not None else duration / READINGS) / network.dt)
@@ -97,4 +99,3 @@ def _next(readings: set[int], tick: int) -> list[int]:
     """The tick after the next reading, if there is one."""
     later = [r + 1 for r in readings if r >= tick]
     return [min(later)] if later else []
-

@@ -71,8 +71,21 @@ class Session:
         def part(thread: int) -> int:
             return int(
                 advance(
-                    thread, b.tick, stop, b.window, b.base, b.rule, b.timing, b.groups, b.plastic, b.static, b.cells,
-                    b.log, b.found, b.first, b.last,
+                    thread,
+                    b.tick,
+                    stop,
+                    b.window,
+                    b.base,
+                    b.rule,
+                    b.timing,
+                    b.groups,
+                    b.plastic,
+                    b.static,
+                    b.cells,
+                    b.log,
+                    b.found,
+                    b.first,
+                    b.last,
                 )  # fmt: skip
             )
 

@@ -93,7 +93,9 @@ class Synapses:
             raise NetworkError(part, "timing changes the efficacy of plastic synapses only; say plastic=True")
         efficacy = np.asarray(self.efficacy, dtype=float)
         if isinstance(self.efficacy, tuple) and efficacy.shape != (2,):
-            raise NetworkError(part, "a range of efficacies is two numbers; give an array for one per synapse")
+            raise NetworkError(
+                part, "a range of efficacies is two numbers; give an array for one per synapse"
+            )
         if not (np.isfinite(efficacy).all() and efficacy.min() >= 0.0 and efficacy.max() <= 1.0):
             wrong = efficacy.ravel()[~((efficacy >= 0.0) & (efficacy <= 1.0)).ravel()][0]
             raise NetworkError(part, f"efficacy must lie in [0, 1] (got {wrong:g})")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cascades.network.arrays import FIRST, INCREMENT, SIZE, THRESHOLD
+from cascades.network.build import relink
 from cascades.network.constants import NeuronSteps
 from cascades.network.passes import settle
+from cascades.network.wiring import ABSENT
 
 if TYPE_CHECKING:
     from cascades.network.build import Built
@@ -133,3 +135,15 @@ class PlasticView:
         if expressed is None:
             raise AttributeError("no mechanism of this network said that it expresses efficacies")
         return expressed[self._part]
+
+    def rewire(self, which: np.ndarray, sources: np.ndarray, efficacy: float) -> None:
+        """Replace the synapses `which` by new ones onto the same neurons, from `sources` (counted through)."""
+        b = self._built
+        senders = self.source
+        senders[which] = sources
+        records = self._records
+        records[which, 0], records[which, 1] = ABSENT, efficacy
+        records.view(np.int32)[which, 2] = b.tick - 1 - b.base
+        order = np.lexsort((self.target, senders))
+        records[:] = records[order]
+        relink(b, self._number, senders[order])

@@ -13,7 +13,9 @@ from cascades.network.synapse import AllToAll, FixedInDegree, Pairs, Synapses
 ABSENT = -50.0  # ln calcium of a synapse that has seen no spike
 
 
-def pairs(synapses: Synapses, sources: int, targets: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def pairs(
+    synapses: Synapses, sources: int, targets: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """(sources, targets) of every synapse, int32, in the order of the description."""
     connect = synapses.connect
     within = synapses.source == synapses.target

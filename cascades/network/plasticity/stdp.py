@@ -39,7 +39,9 @@ class SpikeTiming:
     def __post_init__(self) -> None:
         for name in ("ltp", "ltd", "ltp_triplet", "ltd_triplet"):
             if not getattr(self, name) >= 0.0:
-                raise NetworkError("spike timing", f"{name} must not be negative (got {getattr(self, name)!r})")
+                raise NetworkError(
+                    "spike timing", f"{name} must not be negative (got {getattr(self, name)!r})"
+                )
         for name in ("tau_r1", "tau_r2", "tau_o1", "tau_o2"):
             if not getattr(self, name) > 0.0:
                 raise NetworkError("spike timing", f"{name} must be positive (got {getattr(self, name)!r})")
@@ -47,7 +49,14 @@ class SpikeTiming:
 
 # Pfister & Gerstner 2006, Table 4, visual cortex, all-to-all, full model
 TRIPLET_VISUAL_CORTEX = SpikeTiming(
-    ltp=5e-10, ltp_triplet=6.2e-3, ltd=7e-3, ltd_triplet=2.3e-4, tau_r1=16.8, tau_r2=101.0, tau_o1=33.7, tau_o2=125.0
+    ltp=5e-10,
+    ltp_triplet=6.2e-3,
+    ltd=7e-3,
+    ltd_triplet=2.3e-4,
+    tau_r1=16.8,
+    tau_r2=101.0,
+    tau_o1=33.7,
+    tau_o2=125.0,
 )
 
 

@@ -1,0 +1,120 @@
+"""Rules whose thresholds slide: the BCM rule, and rules derived along slow variables.
+
+Bienenstock, Cooper & Munro (1982) J. Neurosci. 2:32: the threshold between depression and potentiation follows a
+power of the neuron's activity.  In a calcium rule both thresholds of a postsynaptic neuron move together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cascades.errors import NetworkError
+from cascades.network.constants import zones
+from cascades.network.plasticity.base import Mechanism, running_rate, start_rate
+
+if TYPE_CHECKING:
+    from cascades.network.network import Network
+    from cascades.network.view import View
+    from cascades.reduction.rule import CalciumRule
+
+LN_HIGH, LN_LOW = 0, 1
+
+
+@dataclass(frozen=True)
+class SlidingThreshold(Mechanism):
+    """Both thresholds of a neuron, above resting calcium, are those of the rule times (rate / target)**power.
+
+    The rate [Hz] is averaged with `tau_rate` [ms]; the factor stays between `lowest` and `highest`.
+    """
+
+    target: float = 5.0
+    power: float = 1.0
+    tau_rate: float = 10_000.0
+    lowest: float = 0.5
+    highest: float = 2.0
+
+    slides = True
+
+    def check(self, network: Network) -> None:
+        super().check(network)
+        if not (self.target > 0.0 and 0.0 < self.lowest <= 1.0 <= self.highest):
+            raise NetworkError("SlidingThreshold", "target must be positive, and lowest <= 1 <= highest")
+
+    def start(self, view: View) -> dict[str, np.ndarray]:
+        return start_rate(view, self.target)
+
+    def apply(self, view: View, memory: dict[str, np.ndarray]) -> None:
+        rate = running_rate(view, memory, self.interval, self.tau_rate)
+        factor = np.clip((np.maximum(rate, 1e-9) / self.target) ** self.power, self.lowest, self.highest)
+        start = zones(view.rule)
+        view.zones[:, LN_HIGH] = start[LN_HIGH] + np.log(factor)
+        view.zones[:, LN_LOW] = start[LN_LOW] + np.log(factor)
+
+
+@dataclass(frozen=True, eq=False)
+class SlowVariable(Mechanism):
+    """A slow variable of each neuron (a miRNA, a phosphatase, PKA tone) slides the rule along a derived table.
+
+    Parameters
+    ----------
+    name : str
+    values : sequence of float
+        Values of the variable, increasing.
+    rules : sequence of CalciumRule
+        The rule derived at each of them; between two, thresholds and rates are interpolated.
+    tau : float
+        Time [ms] with which the variable follows its drive.
+    rest, per_rate : float
+        The drive is rest + per_rate * (the neuron's rate [Hz]).
+    """
+
+    name: str = "slow variable"
+    values: tuple[float, ...] = ()
+    rules: tuple[CalciumRule, ...] = field(default=())
+    tau: float = 3_600_000.0
+    rest: float = 0.0
+    per_rate: float = 0.0
+    tau_rate: float = 10_000.0
+
+    slides = True
+
+    def check(self, network: Network) -> None:
+        super().check(network)
+        values = np.asarray(self.values, dtype=float)
+        if values.size < 2 or values.size != len(self.rules) or (np.diff(values) <= 0.0).any():
+            raise NetworkError(self.name, "at least two increasing values, and one rule for each, are needed")
+        if any(rule.rates is not None or rule.filter is not None for rule in self.rules):
+            raise NetworkError(self.name, "only rules with step thresholds slide")
+        same = ("tau", "rho_star", "sigma", "well", "well_table", "calcium")
+        for rule in self.rules:
+            for part in same:
+                if getattr(rule, part) != getattr(network.rule, part):
+                    raise NetworkError(
+                        self.name, f"{part} must be that of the network's rule; thresholds and rates slide"
+                    )
+
+    def start(self, view: View) -> dict[str, np.ndarray]:
+        return start_rate(view, 0.0) | {"value": np.full(view.network.size, float(self.rest))}
+
+    def rule_at(self, value: float) -> CalciumRule:
+        """The interpolated rule."""
+        moved = ("theta_d", "theta_p", "gamma_d", "gamma_p")
+        numbers = {
+            n: float(np.interp(value, self.values, [getattr(r, n) for r in self.rules])) for n in moved
+        }
+        return dataclasses.replace(self.rules[0], **numbers)
+
+    def apply(self, view: View, memory: dict[str, np.ndarray]) -> None:
+        rate = running_rate(view, memory, self.interval, self.tau_rate)
+        drive = self.rest + self.per_rate * rate
+        memory["value"] += (drive - memory["value"]) * -np.expm1(-self.interval / self.tau)
+        # a fine grid of rules: zones cost a logarithm each, neurons only a look-up
+        grid = np.linspace(self.values[0], self.values[-1], 1025)
+        table = np.array([zones(self.rule_at(x)) for x in grid])
+        at = np.clip((memory["value"] - grid[0]) / (grid[-1] - grid[0]) * 1024.0, 0.0, 1024.0)
+        low = np.minimum(at.astype(int), 1023)
+        view.zones[:] = table[low] + (at - low)[:, None] * (table[low + 1] - table[low])

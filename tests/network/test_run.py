@@ -1,0 +1,375 @@
+"""Networks: same seed, same spikes; checkpoints; agreement with closed forms; refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import cascades.network.network as description
+from cascades.errors import CheckpointError, NetworkError, UnknownName
+from cascades.network import (
+    AdaptiveExponential,
+    FixedInDegree,
+    LeakyIntegrateAndFire,
+    Network,
+    Pairs,
+    PoissonDrive,
+    PoissonSource,
+    Population,
+    ReplayedSource,
+    Synapses,
+    balanced_network,
+    replay,
+    run_network,
+)
+from cascades.network.plasticity import ShortTerm, SpikeTiming
+from cascades.reduction.published import published_rule
+
+RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
+NOISY = published_rule("cortical slice")
+
+
+def same(a, b):
+    return (
+        np.array_equal(a.spike_times, b.spike_times)
+        and np.array_equal(a.spike_neurons, b.spike_neurons)
+        and all(np.array_equal(a.final_efficacies[n], b.final_efficacies[n]) for n in a.final_efficacies)
+    )
+
+
+@pytest.fixture(scope="module")
+def small():
+    return balanced_network(RULE, neurons=400, inputs=40)
+
+
+@pytest.fixture(scope="module")
+def recording(small):
+    return run_network(small, 500.0, seed=1)
+
+
+def test_activity_is_balanced(recording):
+    assert 2.0 < recording.rate("E") < 30.0
+    assert recording.spike_times.max() <= 500.0
+    assert (np.diff(recording.spike_times) >= 0.0).all()
+    assert recording.times[0] == 0.0 and recording.times[-1] == pytest.approx(500.0)
+    assert recording.mean_efficacy["E -> E"][0] == pytest.approx(0.5, abs=0.01)
+    assert recording.complete
+
+
+@pytest.mark.parametrize("rule", [RULE, NOISY], ids=["quiet", "noisy"])
+def test_same_seed_same_spikes_on_any_number_of_threads(rule):
+    network = balanced_network(rule, neurons=400, inputs=40)
+    one = run_network(network, 300.0, seed=5)
+    assert same(one, run_network(network, 300.0, seed=5))
+    assert same(one, run_network(network, 300.0, seed=5, threads=2))
+    assert not same(one, run_network(network, 300.0, seed=6))
+
+
+def test_readings_change_nothing(small, recording):
+    assert same(recording, run_network(small, 500.0, seed=1, read_every=7.0))
+
+
+def test_efficacies_equal_a_replay_of_the_spikes(small, recording):
+    """The network's spikes, replayed in double precision."""
+    times, neurons = recording.spikes("E")
+    trains = [times[neurons == i] for i in range(320)]
+    on_grid = dataclasses.replace(RULE, calcium=dataclasses.replace(RULE.calcium, delay=0.0046))
+    from cascades.network.session import Session
+
+    session = Session.new(small, 1, 1)
+    synapses = session.view().plastic[0]
+    pick = np.arange(0, synapses.efficacy.size, 97)
+    start = synapses.efficacy[pick].astype(float)
+    found = replay(
+        on_grid, trains, trains, sources=synapses.source[pick], targets=synapses.target[pick], efficacy=start,
+        duration=500.0,
+    )  # fmt: skip
+    assert_allclose(recording.efficacies[pick], found.final, atol=2e-5)
+    assert np.abs(found.final - start).max() > 0.01
+
+
+@pytest.mark.parametrize("rule", [RULE, NOISY], ids=["quiet", "noisy"])
+def test_checkpoint_continues_bit_for_bit(rule, tmp_path):
+    network = balanced_network(rule, neurons=400, inputs=40)
+    path = tmp_path / "state.npz"
+    run_network(network, 200.0, seed=2, checkpoint=path)
+    second = run_network(network, 200.0, seed=2, checkpoint=path, threads=2)
+    whole = run_network(network, 400.0, seed=2)
+    late = whole.spike_times > 200.0
+    assert second.start == 200.0
+    assert np.array_equal(second.spike_times, whole.spike_times[late])
+    assert np.array_equal(second.spike_neurons, whole.spike_neurons[late])
+    assert np.array_equal(second.efficacies, whole.efficacies)
+
+
+def test_bad_checkpoints_are_refused(small, tmp_path):
+    path = tmp_path / "state.npz"
+    run_network(small, 5.0, seed=2, checkpoint=path)
+    with pytest.raises(CheckpointError, match="seed 2"):
+        run_network(small, 5.0, seed=3, checkpoint=path)
+    with pytest.raises(CheckpointError, match="another network"):
+        run_network(balanced_network(RULE, neurons=400, inputs=41), 5.0, seed=2, checkpoint=path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match="damaged"):
+        run_network(small, 5.0, seed=2, checkpoint=path)
+    path.write_bytes(b"not a file of ours")
+    with pytest.raises(CheckpointError, match="damaged, or not"):
+        run_network(small, 5.0, seed=2, checkpoint=path)
+    np.savez(path, numbers=np.zeros(3))
+    with pytest.raises(CheckpointError):
+        run_network(small, 5.0, seed=2, checkpoint=path)
+
+
+def test_a_crash_while_saving_keeps_the_old_checkpoint(small, tmp_path, monkeypatch):
+    path = tmp_path / "state.npz"
+    run_network(small, 5.0, seed=2, checkpoint=path)
+    before = path.read_bytes()
+
+    def crash(file, **arrays):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez", crash)
+    with pytest.raises(OSError, match="disk full"):
+        run_network(small, 5.0, seed=2, checkpoint=path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["state.npz"]
+
+
+def test_ctrl_c_keeps_what_is_done(small):
+    def interrupt(fraction):
+        if fraction > 0.4:
+            raise KeyboardInterrupt
+
+    partial = run_network(small, 1000.0, seed=1, progress=interrupt)
+    assert not partial.complete
+    assert 300.0 < partial.duration < 700.0
+    assert partial.spike_times.max() <= partial.duration
+
+
+def test_a_neuron_integrates_exactly():
+    """One spike onto a leaky integrate-and-fire neuron: the alpha-like response in closed form."""
+    cell = LeakyIntegrateAndFire(tau_exc=3.0)
+    network = Network(
+        [Population("in", 1, ReplayedSource([1.0], [0])), Population("out", 1, cell)],
+        [Synapses("in", "out", Pairs([0], [0]), 10.0, delay=2.0)],
+    )
+    from cascades.network.arrays import V
+    from cascades.network.session import Session
+
+    session = Session.new(network, 0, 1)
+    session.built.cells.state[V] = cell.v_rest
+    for elapsed in (1.0, 5.0, 20.0):
+        session.advance(30 + round(elapsed / 0.1) + 1)
+        expected = 10.0 * 3.0 / (20.0 - 3.0) * (math.exp(-elapsed / 20.0) - math.exp(-elapsed / 3.0))
+        assert_allclose(session.built.cells.state[V, 1] - cell.v_rest, expected, rtol=2e-4)
+
+
+def test_rate_of_a_driven_neuron():
+    """Without noise the interval is tau ln((drive) / (drive - threshold)) from reset, plus the dead time."""
+    cell = LeakyIntegrateAndFire(drive=25.0)
+    found = run_network(Network([Population("n", 1, cell)]), 5000.0, seed=0)
+    expected = 2.0 + 20.0 * math.log((25.0 - 10.0) / (25.0 - 20.0))
+    intervals = np.diff(found.spike_times)
+    assert_allclose(intervals, expected, atol=0.2)
+
+
+def test_poisson_sources_have_their_rate():
+    found = run_network(Network([Population("p", 1000, PoissonSource(20.0))]), 5000.0, seed=4)
+    assert found.rate("p") == pytest.approx(20.0, abs=4.0 * math.sqrt(20.0 / 5000.0))
+    _, neurons = found.spikes("p")
+    counts = np.bincount(neurons, minlength=1000)
+    assert counts.var() / counts.mean() == pytest.approx(1.0, abs=0.2)
+
+
+def test_poisson_drive_has_its_mean_and_variance():
+    """Campbell: mean rate * weight * tau_exc of the current."""
+    cell = LeakyIntegrateAndFire(v_threshold=1e3, tau_exc=5.0)
+    network = Network([Population("n", 2000, cell, PoissonDrive(1000.0, 0.5))])
+    from cascades.network.arrays import EXC
+    from cascades.network.session import Session
+
+    session = Session.new(network, 3, 1)
+    session.advance(1001)
+    current = session.built.cells.state[EXC]
+    assert current.mean() == pytest.approx(2.5, rel=0.03)
+    assert current.var() == pytest.approx(0.5**2 * 1.0 * 5.0 / 2.0, rel=0.1)
+
+
+def test_adaptive_neurons_adapt():
+    cell = AdaptiveExponential(drive=800.0)
+    found = run_network(Network([Population("n", 1, cell)]), 500.0, seed=0)
+    intervals = np.diff(found.spike_times)
+    assert intervals.size > 3
+    assert intervals[-1] > 1.5 * intervals[0]
+    steady = dataclasses.replace(cell, a=0.0, b=0.0)
+    plain = np.diff(run_network(Network([Population("n", 1, steady)]), 500.0, seed=0).spike_times)
+    assert_allclose(plain[1:], plain[1], atol=0.2)
+
+
+def test_magnesium_blocks_nmda():
+    def count(magnesium):
+        cell = AdaptiveExponential(magnesium=magnesium, nmda_ratio=1.0)
+        times = np.arange(10.0, 400.0, 10.0)
+        network = Network(
+            [
+                Population("in", 1, ReplayedSource(times, np.zeros(times.size, int))),
+                Population("out", 1, cell),
+            ],
+            [Synapses("in", "out", Pairs([0], [0]), 6.0)],
+        )
+        return run_network(network, 400.0, seed=0).spikes("out")[0].size
+
+    assert count(0.0) > count(1.0)
+
+
+def test_short_term_depression_and_facilitation():
+    """Release of a regular train against the recursion of Tsodyks & Markram."""
+    times = np.arange(10.0, 310.0, 20.0)
+    for short_term in (ShortTerm(0.5, 800.0), ShortTerm(0.1, 100.0, 1000.0)):
+        network = Network(
+            [
+                Population("in", 1, ReplayedSource(times, np.zeros(times.size, int))),
+                Population("out", 1, LeakyIntegrateAndFire(v_threshold=1e3, tau_exc=0.5)),
+            ],
+            [Synapses("in", "out", Pairs([0], [0]), 1.0, delay=1.0, short_term=short_term)],
+        )
+        from cascades.network.arrays import EXC
+        from cascades.network.session import Session
+
+        session = Session.new(network, 0, 1)
+        u, x, last, released, expected = 0.0, 1.0, -1e9, [], []
+        for t in times:
+            gap = t - last
+            x = 1.0 - (1.0 - x) * math.exp(-gap / short_term.tau_rec)
+            if short_term.tau_facil:
+                u = u * math.exp(-gap / short_term.tau_facil)
+                u += short_term.use * (1.0 - u)
+            else:
+                u = short_term.use
+            expected.append(u * x / short_term.use)
+            x -= u * x
+            last = t
+            session.advance(round((t + 1.0) / 0.1) + 1)
+            released.append(float(session.built.cells.state[EXC, 1]))
+        assert_allclose(released, expected, rtol=1e-4)
+
+
+def test_spike_timing_follows_its_window():
+    """Pairs far apart: the published exponential windows."""
+    timing = SpikeTiming(ltp=0.01, ltd=0.008, tau_r1=17.0, tau_o1=34.0)
+    lags = np.array([-40.0, -10.0, 5.0, 30.0])  # arrival to spike
+    n = lags.size
+    spikes = ReplayedSource(np.full(n, 100.0), np.arange(n))
+    # a strong static input makes the targets spike at a known time
+    drivers = ReplayedSource(100.0 + lags + 50.0, np.arange(n))
+    network = Network(
+        [
+            Population("in", n, spikes),
+            Population("driver", n, drivers),
+            Population("out", n, LeakyIntegrateAndFire(tau_exc=0.1)),
+        ],
+        [
+            Synapses("in", "out", Pairs(np.arange(n), np.arange(n)), 0.0, 50.0, plastic=True, efficacy=0.5, timing=timing),
+            Synapses("driver", "out", Pairs(np.arange(n), np.arange(n)), 1e5, 0.1),
+        ],
+    )  # fmt: skip
+    found = run_network(network, 300.0, seed=0)
+    spiked = found.spikes("out")[0][np.argsort(found.spikes("out")[1])]
+    lag = spiked - 150.0
+    expected = np.where(lag > 0, 0.01 * np.exp(-lag / 17.0), -0.008 * np.exp(lag / 34.0))
+    assert_allclose(found.efficacies - 0.5, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Synapses("E", "E", FixedInDegree(1), 1.0, delay=-1.0), "delay must not be negative"),
+        (lambda: Synapses("E", "E", FixedInDegree(1), 1.0, efficacy=1.2), r"efficacy must lie in \[0, 1\]"),
+        (lambda: Synapses("E", "E", FixedInDegree(1), -1.0), "weight must not be negative"),
+        (lambda: FixedInDegree(-1), "count must not be negative"),
+        (lambda: Population("E", 0, LeakyIntegrateAndFire()), "size must be at least 1"),
+        (lambda: LeakyIntegrateAndFire(tau_m=0.0), "tau_m must be positive"),
+        (lambda: LeakyIntegrateAndFire(v_reset=-40.0), "below v_threshold"),
+        (lambda: ReplayedSource([-1.0], [0]), "not negative"),
+        (lambda: Population("E", 2, ReplayedSource([1.0], [2])), "is of neuron 2"),
+        (lambda: SpikeTiming(ltp=-1.0), "ltp must not be negative"),
+        (lambda: ShortTerm(use=0.0), r"use must lie in \(0, 1\]"),
+    ],
+)
+def test_bad_parts_are_refused(make, words):
+    with pytest.raises(NetworkError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("synapses", "words"),
+    [
+        (Synapses("E", "E", FixedInDegree(2), 1.0, delay=0.05), "delay must be at least the time step"),
+        (Synapses("E", "E", Pairs([0], [10]), 1.0), "target index 10 is out of range; 'E' has 10 neurons"),
+        (Synapses("E", "E", Pairs([-1], [0]), 1.0), "source index -1 is out of range"),
+        (Synapses("E", "E", FixedInDegree(2), 1.0, plastic=True), "need a rule"),
+        (Synapses("E", "P", FixedInDegree(2), 1.0), "only emits spikes"),
+        (Synapses("E", "E", FixedInDegree(2), 1.0, efficacy=np.zeros(3)), "efficacy has shape"),
+    ],
+)
+def test_bad_networks_are_refused(synapses, words):
+    populations = [Population("E", 10, LeakyIntegrateAndFire()), Population("P", 3, PoissonSource(1.0))]
+    with pytest.raises(NetworkError, match=words):
+        Network(populations, [synapses])
+
+
+def test_names_are_suggested():
+    with pytest.raises(UnknownName, match="Exc"):
+        Network(
+            [Population("Exc", 10, LeakyIntegrateAndFire())], [Synapses("Ex", "Exc", FixedInDegree(1), 1.0)]
+        )
+
+
+def test_memory_is_checked_before_allocation(monkeypatch):
+    network = balanced_network(RULE, neurons=100_000, inputs=10_000)
+    monkeypatch.setattr(description, "_free_memory", lambda: 8 * 10**9)
+    with pytest.raises(NetworkError, match="GB are free"):
+        run_network(network, 1.0, seed=0)
+
+
+def test_memory_per_plastic_synapse():
+    """At most 24 bytes in the arrays that last."""
+    from cascades.network.session import Session
+
+    built = Session.new(balanced_network(NOISY, neurons=1000, inputs=200), 0, 1).built
+    synapses = built.plastic.column.size
+    p = built.plastic
+    used = sum(a.nbytes for a in (p.records, p.split, p.column, p.ends))
+    assert used / synapses <= 24.0
+
+
+def test_recordings_are_saved(recording, tmp_path):
+    path = recording.save(tmp_path / "run")
+    with np.load(path) as file:
+        assert np.array_equal(file["spike_times"], recording.spike_times)
+        assert '"rate": "Hz"' in str(file["about"])
+    frame = recording.to_dataframe()
+    assert list(frame.columns) == ["time", "population", "neuron"]
+    assert len(frame) == recording.spike_times.size
+    assert frame[frame.population == "I"].neuron.max() < 80
+    assert recording.units["rate"] == "Hz"
+    centres, rate = recording.rate_in_time("E", 50.0)
+    assert centres.size == 10
+    assert rate.mean() == pytest.approx(recording.rate("E"))
+
+
+def test_ticks_beyond_32_bits(small, monkeypatch):
+    """Records count from a new beginning now and then; spikes and rounding apart nothing changes."""
+    import cascades.network.session as session
+
+    before = run_network(small, 100.0, seed=1)
+    monkeypatch.setattr(session, "REBASE", 300)
+    after = run_network(small, 100.0, seed=1)
+    assert_allclose(after.efficacies, before.efficacies, atol=1e-6)
+    assert np.array_equal(after.spike_neurons[:50], before.spike_neurons[:50])
