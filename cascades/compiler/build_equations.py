@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from math import isnan
+
 from cascades.compiler.algebraic import solve_algebraic
 from cascades.compiler.closing import Closing, close
 from cascades.compiler.conservation import conserved_totals
@@ -12,7 +15,7 @@ from cascades.compiler.equations import ConservedTotal, Equations, EventEquation
 from cascades.compiler.fast import eliminate_fast
 from cascades.compiler.rate_of import name_rates
 from cascades.compiler.unit_names import time_unit_name, unit_names
-from cascades.expression import ONE, ZERO, Expr, evaluate, symbol
+from cascades.expression import ONE, ZERO, Expr, evaluate, free_symbols, symbol
 from cascades.model import Event, Model
 
 
@@ -43,22 +46,25 @@ def build_equations(model: Model) -> Equations:
     names = tuple(parts.rates)
     rates = tuple(closing.all(parts.rates.values()))
     observables = _observables(parts, closing)
+    initial = tuple(start(symbol(name)) for name in names)
+    events = tuple(_event(event, parts, closing) for event in parts.events)
     return Equations(
         name=model.id,
         state_names=names,
         parameter_names=tuple(parameters),
         default_values=tuple(parameters.values()),
-        initial=tuple(start(symbol(name)) for name in names),
+        initial=initial,
         rates=rates,
         is_algebraic=tuple(name in parts.algebraic for name in names),
         observables=observables,
-        events=tuple(_event(event, parts, closing) for event in parts.events),
+        events=events,
         discontinuities=boundaries(rates),
         conserved=_conserved(parts, closing, start),
         ports=model.ports,
         units=unit_names(model, (*names, *parameters, *observables)),
         time_unit=time_unit_name(model),
         delayed=parts.delayed,
+        missing=_missing(parameters, names, initial, rates, events),
     )
 
 
@@ -114,6 +120,22 @@ def _conserved(parts: Draft, closing: Closing, start: Closing) -> tuple[Conserve
     starts = {state: start(symbol(state)) for state in stoichiometry}
     is_zero = {state: formula is ZERO for state, formula in starts.items()}
     return conserved_totals(stoichiometry, scales, is_zero, taken=tuple(parts.model.by_id))
+
+
+def _missing(
+    parameters: Mapping[str, float],
+    names: Sequence[str],
+    initial: Sequence[Expr],
+    rates: Sequence[Expr],
+    events: Sequence[EventEquation],
+) -> tuple[str, ...]:
+    """What has no value although something needs one."""
+    needed = free_symbols(*rates, *initial)
+    for event in events:
+        optional = [formula for formula in (event.delay, event.priority) if formula is not None]
+        needed |= free_symbols(event.trigger, *optional, *(formula for _, formula in event.assignments))
+    unset = [name for name, value in parameters.items() if isnan(value) and name in needed]
+    return (*unset, *(n for n, f in zip(names, initial, strict=True) if f.is_number and isnan(f.value)))
 
 
 def _event(event: Event, parts: Draft, closing: Closing) -> EventEquation:

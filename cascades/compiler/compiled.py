@@ -18,7 +18,7 @@ import numpy as np
 from cascades.compiler.derivatives import dependencies, directional, gradients
 from cascades.compiler.equations import Equations
 from cascades.compiler.functions import Array, ScalarFunction, as_row, scalar_functions
-from cascades.errors import UnknownName
+from cascades.errors import ModelError, UnknownName
 from cascades.expression import ZERO, Expr, evaluate, number, symbol
 from cascades.model import Model
 
@@ -142,8 +142,11 @@ class CompiledModel:
             For a name that is not a parameter.
         ValueError
             If two entries of `values` have different numbers of members.
+        ModelError
+            If a value is missing: the model gives none, and neither does `values`.
         """
         values = values or {}
+        self._refuse_missing(self.parameter_index, values)
         columns = _columns(values, self.parameter_index, "parameter")
         members = max((column.size for column in columns.values()), default=1)
         p = np.tile(np.asarray(self.equations.default_values, dtype=np.float64), (members, 1))
@@ -159,6 +162,7 @@ class CompiledModel:
         members = max([p.shape[0], *(column.size for column in columns.values())])
         if p.shape[0] not in (1, members):
             raise ValueError(f"{p.shape[0]} members have parameter values, {members} have initial states")
+        self._refuse_missing(self.state_index, initial or {})
         constant, formulas = self._initial
         y = np.tile(constant, (members, 1))
         if formulas:
@@ -168,7 +172,14 @@ class CompiledModel:
                 y[:, i] = value
         for name, column in columns.items():
             y[:, self.state_index[name]] = column
+        for follower, name in self.equations.delayed.items():
+            y[:, self.state_index[follower]] = y[:, self.state_index[name]]
         return y
+
+    def _refuse_missing(self, known: Mapping[str, int], given: Values) -> None:
+        missing = [name for name in self.equations.missing if name in known and name not in given]
+        if missing:
+            raise ModelError(self.equations.name, [f"{name}: has no value; give it one" for name in missing])
 
     @cached_property
     def _initial(self) -> tuple[Array, dict[int, Expr]]:

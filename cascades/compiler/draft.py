@@ -150,7 +150,8 @@ def _compartment(model: Model, species: Species) -> Compartment:
 def _simple_quantities(model: Model) -> Iterator[tuple[str, float | None]]:
     """Compartments, parameters and named stoichiometries with their numbers."""
     for compartment in model.compartments:
-        yield compartment.id, compartment.size
+        if compartment.dimensions != 0.0 or compartment.size is not None:
+            yield compartment.id, compartment.size
     for parameter in model.parameters:
         yield parameter.id, parameter.value
     for reaction in model.reactions:

@@ -60,7 +60,8 @@ class Equations:
     variables, reaction rates (under the reaction's id), amounts or concentrations of species whose
     state is the other.  `discontinuities` are functions whose sign changes mark a jump of a rate.
     `delayed` maps a state that follows another one after a lag to that other one: it starts where
-    the other starts, and nothing but the equations may change the two.
+    the other starts, and nothing but the equations may change the two.  `missing` names parameters
+    and states that formulas need and the model gives no value.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Equations:
     units: Mapping[str, str] = field(default_factory=dict)
     time_unit: str = "s"
     delayed: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def content_hash(self) -> str:
