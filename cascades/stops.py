@@ -66,6 +66,9 @@ def resolve(protocol: Protocol | None, equations: Equations) -> Stops:
 
     Raises UnknownName for a target that does not exist, ProtocolError for a spike on a parameter.
     """
+    if protocol and protocol.stimuli and equations.delayed:
+        names = ", ".join(sorted(set(equations.delayed.values())))
+        raise ProtocolError(protocol.name, names, "stimuli would not reach what the model delays")
     rows: list[tuple[float, int, int, int, float, int]] = []
     seconds = 1.0 / _TIME_UNITS.get(equations.time_unit, 1.0)
     for stimulus in protocol.stimuli if protocol else ():
