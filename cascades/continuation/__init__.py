@@ -9,6 +9,8 @@ from cascades.continuation.equilibria import equilibria
 from cascades.continuation.one_parameter import continuation
 from cascades.continuation.orbits import Orbit, OrbitBranch, orbit_from_simulation, periodic_orbits
 from cascades.continuation.problem import Problem
+from cascades.continuation.rhythm import Pulse, Rhythm, rhythmic_orbits
+from cascades.continuation.separatrix import Separatrix, Threshold, outcomes, separatrix, thresholds
 from cascades.continuation.settings import ContinuationSettings
 from cascades.continuation.symbolic import SymbolicProblem
 from cascades.continuation.two_parameter import fold_curve, hopf_curve
@@ -19,9 +21,13 @@ __all__ = [
     "Orbit",
     "OrbitBranch",
     "Problem",
+    "Pulse",
     "RegionMap",
+    "Rhythm",
+    "Separatrix",
     "SpecialPoint",
     "SymbolicProblem",
+    "Threshold",
     "as_problem",
     "branches",
     "continuation",
@@ -29,6 +35,10 @@ __all__ = [
     "fold_curve",
     "hopf_curve",
     "orbit_from_simulation",
+    "outcomes",
     "periodic_orbits",
     "region_map",
+    "rhythmic_orbits",
+    "separatrix",
+    "thresholds",
 ]

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import xarray
 
 POSITIVE_TOLERANCE = 1e-9  # of a state's size
-MARKERS = {"fold": "o", "Hopf": "s", "branch point": "D", "cusp": "^", "Bogdanov-Takens": "v"}
+MARKERS = {"fold": "o", "hopf": "s", "branch point": "D", "cusp": "^", "bogdanov-takens": "v"}
 
 
 @dataclass(frozen=True, eq=False)
 class SpecialPoint:
     """A refined point: it solves the system of equations that defines its kind.
 
-    kind : "fold", "Hopf", "branch point", "cusp", "Bogdanov-Takens", "generalised Hopf",
-        "zero-Hopf", "Hopf-Hopf", "user", "end"; for orbits "fold of cycles", "period doubling",
-        "Neimark-Sacker"
+    kind : "fold", "hopf", "branch point", "cusp", "bogdanov-takens", "generalised hopf",
+        "zero-hopf", "hopf-hopf", "user", "end"; for orbits "fold of cycles", "period doubling",
+        "neimark-sacker"
     value : the followed parameter (of two, the first)
     values : every free parameter by name
     state : by name, eliminated states included

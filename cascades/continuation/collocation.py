@@ -56,6 +56,15 @@ class Cycle(abc.ABC):
     has_phase: bool
     """Whether the phase is free and has to be fixed by a condition."""
 
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Of the number that is followed."""
+
+    @abc.abstractmethod
+    def value(self, w: np.ndarray) -> float:
+        """The number that is followed."""
+
     @abc.abstractmethod
     def durations(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of the segments, shape (segments,), and their derivatives, (segments, n_free)."""
@@ -84,6 +93,13 @@ class FreeCycle(Cycle):
     n_free = 2
     has_phase = True
 
+    @property
+    def name(self) -> str:
+        return self.problem.parameter_names[self.axis.k]
+
+    def value(self, w: np.ndarray) -> float:
+        return self.axis.to_value(float(w[-1]))
+
     def durations(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         period = float(np.exp(w[0]))
         return np.array([period]), np.array([[period, 0.0]])
@@ -98,11 +114,10 @@ class FreeCycle(Cycle):
         return q, ((self.axis.k, 1, self.axis.slope(q[self.axis.k])),)
 
     def in_range(self, w: np.ndarray) -> str:
-        name = self.problem.parameter_names[self.axis.k]
         if w[1] < self.axis.to_theta(self.axis.low):
-            return f"{name} reached the lower end of its range, {self.axis.low:g}"
+            return f"{self.name} reached the lower end of its range, {self.axis.low:g}"
         if w[1] > self.axis.to_theta(self.axis.high):
-            return f"{name} reached the upper end of its range, {self.axis.high:g}"
+            return f"{self.name} reached the upper end of its range, {self.axis.high:g}"
         return ""
 
 

@@ -56,6 +56,7 @@ class ModelProblem(SymbolicProblem):
         self.initial_formulas = tuple(initial[name] for name in names)
         self.total_formulas = amounts
         self.inputs = tuple(inputs)
+        self.outputs = tuple(port.symbol for port in equations.ports if port.kind == "output")
         super().__init__(
             names,
             parameters,

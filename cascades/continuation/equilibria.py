@@ -41,8 +41,8 @@ def equilibria(
 ) -> list[SteadyState]:
     """The equilibria found at the given parameter values, stable and unstable.
 
-    Equilibria with a negative concentration are left out.  They are ordered by the state in which
-    they differ most.
+    Equilibria with a negative concentration are left out.  They are ordered by the model's first
+    output, from small to large.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def all_roots(problem: Problem, q: np.ndarray, seed: int = 0) -> list[np.ndarray
         done += 1
     if not roots:
         raise failure or NoEquilibrium("no start led to one", {}, np.inf)
-    return _ordered(problem, roots)
+    return _ordered(problem, q, roots)
 
 
 def steady_state_at(problem: Problem, x: np.ndarray, q: np.ndarray) -> SteadyState:
@@ -118,10 +118,15 @@ def _distance(problem: Problem, a: np.ndarray, b: np.ndarray) -> float:
     return float(np.max(np.abs(a - b) / np.maximum(sizes(problem, a), np.abs(b))))
 
 
-def _ordered(problem: Problem, roots: list[np.ndarray]) -> list[np.ndarray]:
+def _ordered(problem: Problem, q: np.ndarray, roots: list[np.ndarray]) -> list[np.ndarray]:
+    """By the model's first output from small to large; without one, by the state that differs most."""
     table = np.array(roots)
-    spread = (table.max(axis=0) - table.min(axis=0)) / problem.scale
-    return [roots[i] for i in np.argsort(table[:, int(np.argmax(spread))], kind="stable")]
+    outputs = problem.outputs if isinstance(problem, ModelProblem) else ()
+    if outputs:
+        key = problem.observe(outputs[0], table, q)
+    else:
+        key = table[:, int(np.argmax(np.ptp(table, axis=0) / problem.scale))]
+    return [roots[i] for i in np.argsort(key, kind="stable")]
 
 
 # --- starts -------------------------------------------------------------------------------------

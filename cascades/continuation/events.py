@@ -83,7 +83,7 @@ def find_events(
         if k + 1 < len(ends) - 1 and (left + right) % 2:
             right += 1
         if abs(left - right) >= 2:
-            _keep(found, dropped, [], _hopf(curve, ends[k], ends[k + 1], left, right), "Hopf", scaled, a, b)
+            _keep(found, dropped, [], _hopf(curve, ends[k], ends[k + 1], left, right), "hopf", scaled, a, b)
     found.sort(key=lambda item: item[0])
     return [point for _, point in found], dropped
 
@@ -199,7 +199,7 @@ def _hopf(
             return None
         u, omega = root.u[:-1], float(np.sqrt(system.kappa(root.u)))
         l1 = lyapunov_coefficient(*scaled.natural(u), omega)
-        return u, special_point(scaled, "Hopf", u, {"omega": omega, "period": 2.0 * np.pi / omega, "l1": l1})
+        return u, special_point(scaled, "hopf", u, {"omega": omega, "period": 2.0 * np.pi / omega, "l1": l1})
 
     return _refine(curve, a, b, count, attempt)
 

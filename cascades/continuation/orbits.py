@@ -69,7 +69,7 @@ class OrbitBranch:
 
     values, periods : shape (points,)
     n_unstable : multipliers outside the unit circle, the trivial one left out, shape (points,)
-    special_points : "fold of cycles", "period doubling", "Neimark-Sacker"; `coefficients` holds the period
+    special_points : "fold of cycles", "period doubling", "neimark-sacker"; `coefficients` holds the period
     """
 
     parameter: str
@@ -122,7 +122,7 @@ def periodic_orbits(
 
     Parameters
     ----------
-    start : a "Hopf" point of a branch, or an orbit (see `orbit_from_simulation`); an orbit is followed
+    start : a "hopf" point of a branch, or an orbit (see `orbit_from_simulation`); an orbit is followed
         towards larger values of the parameter
     intervals : mesh intervals, each with a polynomial of degree 4
 
@@ -136,7 +136,7 @@ def periodic_orbits(
         curve, first = _from_orbit(problem, start, axis, intervals)
     else:
         curve, first = _from_hopf(problem, start, axis, intervals)
-    return _trace(curve, first, parameter, settings)
+    return trace_orbits(curve, first, parameter, settings)
 
 
 def orbit_from_simulation(
@@ -240,17 +240,17 @@ def _from_orbit(problem: Problem, orbit: Orbit, axis: Axis, intervals: int) -> t
 # --- following ----------------------------------------------------------------------------------
 
 
-def _trace(curve: OrbitCurve, first: CurvePoint, parameter: str, settings: ContinuationSettings) -> OrbitBranch:
+def trace_orbits(curve: OrbitCurve, first: CurvePoint, parameter: str, settings: ContinuationSettings) -> OrbitBranch:
     gathered = [(curve, first)]
     special: list[SpecialPoint] = []
     reason = f"{settings.most_points} points were computed"
-    longest = LONGEST * _period(curve, first)
+    longest = LONGEST * _period(curve, first) if curve.cycle.has_phase else np.inf
     here, values = first, _multipliers(curve, first)
     table = [values]
     h = settings.first_step
     try:
         while len(gathered) < settings.most_points:
-            curve, here = _remeshed(curve, here)
+            curve, here = remeshed(curve, here)
             last = here
             for count, step in enumerate(follow(curve, here, replace(settings, first_step=h))):
                 last = step.after
@@ -287,7 +287,7 @@ def _trace(curve: OrbitCurve, first: CurvePoint, parameter: str, settings: Conti
     )
 
 
-def _remeshed(curve: OrbitCurve, point: CurvePoint) -> tuple[OrbitCurve, CurvePoint]:
+def remeshed(curve: OrbitCurve, point: CurvePoint) -> tuple[OrbitCurve, CurvePoint]:
     """The same orbit on an adapted mesh, as its own reference for the phase."""
     nodes, w = curve.unpack(point.u)
     ahead, w_ahead = curve.unpack(point.u + point.tangent)
@@ -318,10 +318,7 @@ def _period(curve: OrbitCurve, point: CurvePoint) -> float:
 
 
 def _value(curve: OrbitCurve, point: CurvePoint) -> float:
-    cycle = curve.cycle
-    if isinstance(cycle, FreeCycle):
-        return cycle.axis.to_value(float(point.u[-1]))
-    return float(point.u[-1])
+    return curve.cycle.value(point.u[-curve.cycle.n_free :])
 
 
 def _multipliers(curve: OrbitCurve, point: CurvePoint) -> np.ndarray:
@@ -360,7 +357,7 @@ def _events(
         )
     pairs = [np.count_nonzero((np.abs(v) > 1.0) & (np.abs(v.imag) > 1e-9)) for v in (before, after)]
     if abs(pairs[0] - pairs[1]) == 2 and abs(_outside(before, cycle) - _outside(after, cycle)) == 2:
-        found.append(_refined(curve, a, b, "Neimark-Sacker", lambda p: _torus(_multipliers(curve, p))))
+        found.append(_refined(curve, a, b, "neimark-sacker", lambda p: _torus(_multipliers(curve, p))))
     return [point for point in found if point is not None]
 
 
@@ -407,11 +404,10 @@ def _special(curve: OrbitCurve, point: CurvePoint, kind: str) -> SpecialPoint:
     problem, x = orbit.problem, orbit.states[0]
     full = problem.expand(x, orbit.q)
     value = _value(curve, point)
-    name = problem.parameter_names[curve.cycle.axis.k] if isinstance(curve.cycle, FreeCycle) else "value"
     return SpecialPoint(
         kind=kind,
         value=value,
-        values={name: value},
+        values={curve.cycle.name: value},
         state=dict(zip(problem.full_names, full.tolist(), strict=True)),
         eigenvalues=values,
         coefficients={"period": orbit.period},

@@ -152,7 +152,7 @@ class _FoldTests:
         def pair(u: np.ndarray) -> float:
             return _smallest_real_part(np.linalg.eigvals(self.scaled.state_jacobian(u)))
 
-        return {"cusp": quadratic, "Bogdanov-Takens": alignment, "zero-Hopf": pair}
+        return {"cusp": quadratic, "bogdanov-takens": alignment, "zero-hopf": pair}
 
     def equilibrium(self, u: np.ndarray) -> np.ndarray:
         return u
@@ -163,9 +163,9 @@ class _FoldTests:
         coefficients: dict[str, float] = {}
         if kind == "cusp":
             coefficients = {"c": cusp_coefficient(*scaled.natural(u))}
-        elif kind == "Bogdanov-Takens":
+        elif kind == "bogdanov-takens":
             coefficients = bogdanov_takens_coefficients(*scaled.natural(u))
-        elif kind == "zero-Hopf":
+        elif kind == "zero-hopf":
             pairs = values[values.imag > 0.0]
             if pairs.size == 0:
                 return None
@@ -206,10 +206,10 @@ class _HopfTests:
             return _smallest_real_part(_without_pair(values, self.omega(u)))
 
         return {
-            "Bogdanov-Takens": lambda u: float(u[-1]),
-            "generalised Hopf": lyapunov,
-            "zero-Hopf": determinant,
-            "Hopf-Hopf": other_pair,
+            "bogdanov-takens": lambda u: float(u[-1]),
+            "generalised hopf": lyapunov,
+            "zero-hopf": determinant,
+            "hopf-hopf": other_pair,
         }
 
     def equilibrium(self, u: np.ndarray) -> np.ndarray:
@@ -218,13 +218,13 @@ class _HopfTests:
     def record(self, kind: str, u: np.ndarray) -> SpecialPoint | None:
         scaled, at, omega = self.scaled, u[:-1], self.omega(u)
         coefficients: dict[str, float] = {}
-        if kind == "Bogdanov-Takens":
+        if kind == "bogdanov-takens":
             coefficients = bogdanov_takens_coefficients(*scaled.natural(at))
-        elif kind == "generalised Hopf":
+        elif kind == "generalised hopf":
             coefficients = {"l2": second_lyapunov_coefficient(*scaled.natural(at), omega), "omega": omega}
-        elif kind == "zero-Hopf":
+        elif kind == "zero-hopf":
             coefficients = zero_hopf_coefficients(*scaled.natural(at), omega)
-        elif kind == "Hopf-Hopf":
+        elif kind == "hopf-hopf":
             coefficients = {"omega": omega}
         return special_point(scaled, kind, at, coefficients)
 
@@ -332,7 +332,7 @@ def _half(tests: _FoldTests | _HopfTests, start: CurvePoint, settings: Continuat
             if here.tangent[n + 1] * there.tangent[n + 1] < 0.0 and refined.get("cusp") is None:
                 _extremum(half, curve.tests, here, there)
             if isinstance(tests, _HopfTests) and there.u[-1] <= 0.0:
-                last = refined.get("Bogdanov-Takens")
+                last = refined.get("bogdanov-takens")
                 half.points.append(here.u if last is None else last)
                 half.reason = "a Bogdanov-Takens point: neutral saddles follow"
                 break
@@ -357,7 +357,7 @@ def _look(
         if record is not None:
             half.special.append(record)
             return u
-    if kind in ("cusp", "Bogdanov-Takens"):
+    if kind in ("cusp", "bogdanov-takens"):
         _, q = tests.scaled.unpack(tests.equilibrium(guess))
         place = ", ".join(
             f"{tests.scaled.problem.parameter_names[x.k]} = {q[x.k]:.6g}" for x in tests.scaled.axes

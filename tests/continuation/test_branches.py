@@ -62,13 +62,13 @@ def test_reaction_in_a_tank(reaction_ab, B):
     branch = continuation(reaction_ab, "D", (0.01, 1.0), values={"B": B})
     expected = closed_form_folds(B) if B > 16.0 else []
     assert_allclose(sorted(p.value for p in branch.of_kind("fold")), sorted(expected), rtol=REFINED)
-    assert_allclose(sorted(p.value for p in branch.of_kind("Hopf")), HOPF[B], rtol=REFINED)
+    assert_allclose(sorted(p.value for p in branch.of_kind("hopf")), HOPF[B], rtol=REFINED)
     assert len(branch.special_points) == len(expected) + 2
 
 
 def test_hopf_frequency_and_criticality(reaction_ab):
     branch = continuation(reaction_ab, "D", (0.01, 1.0))
-    first, second = branch.of_kind("Hopf")
+    first, second = branch.of_kind("hopf")
     assert_allclose(first.coefficients["omega"], 0.544708097526, rtol=1e-10)
     assert_allclose(second.coefficients["omega"], 5.80545373666, rtol=1e-10)
     assert second.coefficients["l1"] < 0.0 < first.coefficients["l1"]
@@ -76,7 +76,7 @@ def test_hopf_frequency_and_criticality(reaction_ab):
 
 def test_morris_lecar_hopf_points_in_a_linear_parameter(morris_lecar):
     branch = continuation(morris_lecar, "I", (0.0, 300.0))
-    hopf = branch.of_kind("Hopf")
+    hopf = branch.of_kind("hopf")
     assert_allclose([p.value for p in hopf], [93.85761837372544, 212.0188161003744], rtol=1e-12)
     assert_allclose([p.coefficients["omega"] for p in hopf], [0.07977978411, 0.14860217075], rtol=1e-9)
 

@@ -29,7 +29,7 @@ def test_brusselator_period_and_multiplier(brusselator, B):
 
 
 def test_brusselator_orbits_are_born_at_the_hopf_point(brusselator):
-    (hopf,) = continuation(brusselator, "B", (1.0, 4.0)).of_kind("Hopf")
+    (hopf,) = continuation(brusselator, "B", (1.0, 4.0)).of_kind("hopf")
     branch = periodic_orbits(brusselator, hopf, "B", (1.0, 3.0))
     assert_allclose(branch.periods[0], 2.0 * np.pi, rtol=1e-3)
     assert branch.is_stable.all()
@@ -37,7 +37,7 @@ def test_brusselator_orbits_are_born_at_the_hopf_point(brusselator):
 
 
 def test_morris_lecar_folds_of_cycles(morris_lecar):
-    hopf = continuation(morris_lecar, "I", (0.0, 300.0)).of_kind("Hopf")[0]
+    hopf = continuation(morris_lecar, "I", (0.0, 300.0)).of_kind("hopf")[0]
     branch = periodic_orbits(morris_lecar, hopf, "I", (0.0, 300.0))
     folds = branch.of_kind("fold of cycles")
     assert_allclose(folds[0].value, 88.29325054, rtol=FOLD_DIGITS)  # AUTO-07p
@@ -48,7 +48,7 @@ def test_morris_lecar_folds_of_cycles(morris_lecar):
 
 def test_bautin_fold_of_cycles(bautin_form):
     """r' = r (b1 + b2 r**2 - r**4): the fold of cycles is at b2**2 = -4 b1."""
-    hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("Hopf")[0]
+    hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("hopf")[0]
     (fold,) = periodic_orbits(bautin_form, hopf, "b1", (-0.5, 0.5)).of_kind("fold of cycles")
     assert_allclose(fold.value, -(0.5**2) / 4.0, rtol=FOLD_DIGITS)
 

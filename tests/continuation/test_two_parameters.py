@@ -53,12 +53,12 @@ def test_bogdanov_takens(bogdanov_takens_form):
     branch = continuation(bogdanov_takens_form, "b1", (-0.5, 0.5), start=bogdanov_takens_form.default_state)
     bounds = ((-1.0, 1.0), (-2.0, 2.0))
     folds = fold_curve(bogdanov_takens_form, branch.of_kind("fold")[0], ("b1", "b2"), bounds)
-    hopfs = hopf_curve(bogdanov_takens_form, branch.of_kind("Hopf")[0], ("b1", "b2"), bounds)
+    hopfs = hopf_curve(bogdanov_takens_form, branch.of_kind("hopf")[0], ("b1", "b2"), bounds)
     assert_allclose(4.0 * folds["b1"], folds["b2"] ** 2, atol=ON_CURVE)
     assert_allclose(hopfs["b1"], 0.0, atol=ON_CURVE)
     assert (hopfs["b2"] <= ON_CURVE).all()
     for curve in (folds, hopfs):
-        (point,) = curve.of_kind("Bogdanov-Takens")
+        (point,) = curve.of_kind("bogdanov-takens")
         assert_allclose(list(point.values.values()), [0.0, 0.0], atol=CUSP_DIGITS)
         assert_allclose(np.abs([point.coefficients["a"], point.coefficients["b"]]), 1.0, rtol=1e-9)
         assert point.coefficients["a"] * point.coefficients["b"] > 0.0
@@ -66,11 +66,11 @@ def test_bogdanov_takens(bogdanov_takens_form):
 
 
 def test_generalised_hopf(bautin_form):
-    hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("Hopf")[0]
+    hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("hopf")[0]
     assert_allclose(hopf.coefficients["l1"], 2.0 * 0.5, rtol=1e-10)  # |q| = 1 is half the square of the amplitude
     curve = hopf_curve(bautin_form, hopf, ("b1", "b2"), ((-1.0, 1.0), (-2.0, 2.0)))
     (point,) = curve.special_points
-    assert point.kind == "generalised Hopf"
+    assert point.kind == "generalised hopf"
     assert_allclose(list(point.values.values()), [0.0, 0.0], atol=CUSP_DIGITS)
     assert_allclose(point.coefficients["l2"], -4.0, rtol=1e-6)
 
