@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -27,36 +27,115 @@ class Reading:
 
 
 def run(
-    prepared: Prepared,
-    plan: Plan,
-    values: Mapping[str, float],
-    directions: Mapping[str, np.ndarray],
-    width: int,
-    rtol: float,
-) -> list[Reading]:
-    """Cross the periods of one experiment and read its groups.  Raises Failure."""
-    compiled = prepared.compiled
-    context = _Context(values, directions, width)
-    point = _start(prepared, plan, context)
-    readings: list[Reading] = []
-    for k, (begin, _) in enumerate(plan.periods):
-        if k > 0:
-            compiled = continued(prepared.compiled, point, max(begin, 0.0))
-            point = _set(compiled, point, plan.periods[k][1], context, begin)
+    prepared: Prepared, plan: Plan, contexts: Sequence[Context], rtol: float
+) -> list[list[Reading] | Failure]:
+    """Cross the periods of one experiment and read its groups, for every context at once."""
+    courses = [_Course(prepared, plan, context) for context in contexts]
+    for k, (begin, settings) in enumerate(plan.periods):
+        for course in courses:
+            course.enter(k, begin, settings)
         if begin == -math.inf:
-            point = settle(compiled, point, rtol)
+            for course in courses:
+                course.attempt(lambda c: settle(c.compiled, c.point, rtol))
             continue
         last = k + 1 == len(plan.periods)
         end = math.inf if last else plan.periods[k + 1][0]
         wanted = np.unique([t for g in plan.groups for t in g.times if begin <= t < end and t < math.inf])
-        stop = None if last else end - begin - _moment_before(end)
-        states, slopes = _cross(compiled, point, wanted - begin, stop, rtol)
-        steady = settle(compiled, point, rtol) if last and _reads_steady_state(plan) else None
-        for group in plan.groups:
-            readings += _read(compiled, group, begin, end, wanted, states, slopes, point, steady, context)
-        if not last:
-            point = Point(states[-1], slopes[-1], point.p, point.p_slopes)
-    return readings
+        stops = wanted if last else np.append(wanted, end - _moment_before(end))
+        _cross(courses, stops - begin, rtol)
+        for course in courses:
+            course.read(begin, end, wanted, rtol)
+            if not last:
+                course.leave()
+    return [course.failure or course.readings for course in courses]
+
+
+class _Course:
+    """One context on its way through an experiment; `failure` ends it."""
+
+    def __init__(self, prepared: Prepared, plan: Plan, context: Context):
+        self.prepared, self.plan, self.context = prepared, plan, context
+        self.compiled = prepared.compiled
+        self.readings: list[Reading] = []
+        self.failure: Failure | None = None
+        self.point: Point
+        self.states: np.ndarray
+        self.slopes: np.ndarray
+
+    def attempt(self, step: Callable[[_Course], Point | Failure]) -> None:
+        """Go to the point that `step` makes, unless it fails or something has failed before."""
+        if self.failure is None:
+            found = step(self)
+            if isinstance(found, Failure):
+                self.failure = found
+            else:
+                self.point = found
+
+    def enter(self, k: int, begin: float, settings: Mapping[str, Formula]) -> None:
+        if k == 0:
+            self.attempt(lambda c: _start(c.prepared, settings, c.context))
+        elif self.failure is None:
+            self.compiled = continued(self.prepared.compiled, self.point, max(begin, 0.0))
+            self.attempt(lambda c: _set(c.compiled, c.point, settings, c.context, begin))
+
+    def leave(self) -> None:
+        if self.failure is None:
+            self.point = replace(self.point, y=self.states[-1], y_slopes=self.slopes[-1])
+
+    def read(self, begin: float, end: float, wanted: np.ndarray, rtol: float) -> None:
+        for group in self.plan.groups if self.failure is None else ():
+            inside = (group.times >= begin) & (group.times < end)
+            if inside.any():
+                rows, times = group.rows[inside], group.times[inside]
+                at = np.searchsorted(wanted, times)
+                self._keep(group, rows, times, self.states[at], self.slopes[at])
+        infinite = [g for g in self.plan.groups if end == math.inf and np.isinf(g.times).any()]
+        if infinite:
+            self.attempt(lambda c: settle(c.compiled, c.point, rtol))
+        for group in infinite if self.failure is None else ():
+            rows, times = group.rows[np.isinf(group.times)], group.times[np.isinf(group.times)]
+            states = np.repeat(self.point.y[None], rows.size, axis=0)
+            self._keep(group, rows, times, states, np.repeat(self.point.y_slopes[None], rows.size, axis=0))
+
+    def _keep(
+        self, group: Group, rows: np.ndarray, times: np.ndarray, states: np.ndarray, slopes: np.ndarray
+    ) -> None:
+        """The observable and its noise, from states of shape (times, n) and slopes (times, n, d)."""
+        compiled, point = self.compiled, self.point
+        quantities: dict[str, np.ndarray | float] = {"time": times}
+        moving: dict[str, np.ndarray] = {}
+        for i, name in enumerate(compiled.parameter_names):
+            quantities[name], moving[name] = point.p[i], point.p_slopes[i]
+        for i, name in enumerate(compiled.state_names):
+            quantities[name], moving[name] = states[:, i], slopes[:, i]
+        parts = []
+        for formula in (group.formula, group.noise):
+            value, along = self.context(formula, quantities, moving)
+            parts += [
+                np.broadcast_to(value, rows.shape),
+                np.broadcast_to(along, (rows.size, along.shape[-1])),
+            ]
+        self.readings.append(Reading(rows, *parts))
+
+
+def _cross(courses: Sequence[_Course], times: np.ndarray, rtol: float) -> None:
+    """Integrate all that have not failed; those that follow the same equations go together."""
+    going = [course for course in courses if course.failure is None]
+    if times.size == 0 or times[-1] == 0.0:
+        for course in going:
+            course.states = np.repeat(course.point.y[None], times.size, axis=0)
+            course.slopes = np.repeat(course.point.y_slopes[None], times.size, axis=0)
+        return
+    together: dict[CompiledModel, list[_Course]] = {}
+    for course in going:
+        together.setdefault(course.compiled, []).append(course)
+    for compiled, group in together.items():
+        found = integrate(compiled, [course.point for course in group], times, rtol)
+        for course, result in zip(group, found, strict=True):
+            if isinstance(result, Failure):
+                course.failure = result
+            else:
+                course.states, course.slopes = result
 
 
 def continued(compiled: CompiledModel, point: Point, begin: float) -> CompiledModel:
@@ -107,8 +186,8 @@ def _moment_before(time: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Context:
-    """Fit parameters and their directions; enough to evaluate a formula together with a point."""
+class Context:
+    """Fit parameters in natural units, and how each moves along the `width` fitted directions."""
 
     values: Mapping[str, float]
     directions: Mapping[str, np.ndarray]
@@ -131,12 +210,11 @@ class _Context:
         return value, total
 
 
-def _start(prepared: Prepared, plan: Plan, context: _Context) -> Point:
+def _start(prepared: Prepared, first: Mapping[str, Formula], context: Context) -> Point | Failure:
     """Parameters and initial state at the first period, with its settings."""
     compiled = prepared.compiled
     p = compiled.parameter_array()[0]
     p_slopes = np.zeros((p.size, context.width))
-    first = plan.periods[0][1]
     quantities: dict[str, np.ndarray | float] = {"time": 0.0}
     slopes: dict[str, np.ndarray] = {}
 
@@ -162,16 +240,15 @@ def _start(prepared: Prepared, plan: Plan, context: _Context) -> Point:
     return _finite(Point(y, y_slopes, p, p_slopes), 0.0)
 
 
-def _finite(point: Point, time: float) -> Point:
-    """The point; raises Failure if some initial value or parameter is not a number."""
+def _finite(point: Point, time: float) -> Point | Failure:
     if all(np.isfinite(part).all() for part in (point.y, point.y_slopes, point.p, point.p_slopes)):
         return point
-    raise Failure(time, "an initial value or a parameter is not finite")
+    return Failure(time, "an initial value or a parameter is not finite")
 
 
 def _set(
-    compiled: CompiledModel, point: Point, settings: Mapping[str, Formula], context: _Context, time: float
-) -> Point:
+    compiled: CompiledModel, point: Point, settings: Mapping[str, Formula], context: Context, time: float
+) -> Point | Failure:
     """The point after a period's settings; all formulas see the values before."""
     quantities: dict[str, np.ndarray | float] = {"time": max(time, 0.0)}
     slopes: dict[str, np.ndarray] = {}
@@ -191,81 +268,3 @@ def _set(
         else:
             p[compiled.parameter_index[name]], p_slopes[compiled.parameter_index[name]] = value, slope
     return _finite(Point(y, y_slopes, p, p_slopes), time)
-
-
-def _cross(
-    compiled: CompiledModel, point: Point, times: np.ndarray, end: float | None, rtol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """States and slopes at `times` after the beginning of the period, and at its end if there is one."""
-    stops = times if end is None else np.append(times, end)
-    if stops.size == 0 or stops[-1] == 0.0:
-        count = stops.size
-        return np.repeat(point.y[None], count, axis=0), np.repeat(point.y_slopes[None], count, axis=0)
-    return integrate(compiled, point, stops, rtol)
-
-
-def _reads_steady_state(plan: Plan) -> bool:
-    return any(np.isinf(group.times).any() for group in plan.groups)
-
-
-def _read(
-    compiled: CompiledModel,
-    group: Group,
-    begin: float,
-    end: float,
-    wanted: np.ndarray,
-    states: np.ndarray,
-    slopes: np.ndarray,
-    point: Point,
-    steady: Point | None,
-    context: _Context,
-) -> list[Reading]:
-    readings: list[Reading] = []
-    inside = (group.times >= begin) & (group.times < end)
-    if inside.any():
-        at = np.searchsorted(wanted, group.times[inside])
-        readings.append(
-            _formulas(
-                compiled,
-                group,
-                group.rows[inside],
-                group.times[inside],
-                states[at],
-                slopes[at],
-                point,
-                context,
-            )
-        )
-    infinite = np.isinf(group.times)
-    if steady is not None and infinite.any():
-        count = int(infinite.sum())
-        y = np.repeat(steady.y[None], count, axis=0)
-        dy = np.repeat(steady.y_slopes[None], count, axis=0)
-        times = np.full(count, math.inf)
-        readings.append(_formulas(compiled, group, group.rows[infinite], times, y, dy, point, context))
-    return readings
-
-
-def _formulas(
-    compiled: CompiledModel,
-    group: Group,
-    rows: np.ndarray,
-    times: np.ndarray,
-    states: np.ndarray,
-    state_slopes: np.ndarray,
-    point: Point,
-    context: _Context,
-) -> Reading:
-    """The observable and its noise, from states of shape (times, n) and slopes (times, n, width)."""
-    quantities: dict[str, np.ndarray | float] = {"time": times}
-    slopes: dict[str, np.ndarray] = {}
-    for i, name in enumerate(compiled.parameter_names):
-        quantities[name], slopes[name] = point.p[i], point.p_slopes[i]
-    for i, name in enumerate(compiled.state_names):
-        quantities[name], slopes[name] = states[:, i], state_slopes[:, i]
-    shape = (rows.size, context.width)
-    parts = []
-    for formula in (group.formula, group.noise):
-        value, along = context(formula, quantities, slopes)
-        parts += [np.broadcast_to(value, rows.shape), np.broadcast_to(along, shape)]
-    return Reading(rows, *parts)

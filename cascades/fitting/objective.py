@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.fitting.experiments import run
-from cascades.fitting.likelihood import Comparison
+from cascades.fitting.experiments import Context, Reading, run
+from cascades.fitting.likelihood import Comparison, Data
 from cascades.fitting.prepare import Prepared, prepare
 from cascades.fitting.priors import log_prior
 from cascades.fitting.tangents import Failure
@@ -118,29 +118,24 @@ class Objective:
 
     def evaluate(self, x: np.ndarray, *, slopes: bool) -> Evaluation:
         """Simulate everything; with derivatives if `slopes`."""
-        problem, data = self.problem, self.prepared.data
-        values = problem.values(np.asarray(x, float))
-        directions = self._directions(x) if slopes else {}
-        width = len(problem.names) if slopes else 0
-        simulated, sigma = np.full(data.value.size, np.nan), np.ones(data.value.size)
-        simulated_slopes, sigma_slopes = (np.zeros((data.value.size, width)) for _ in range(2))
-        failures, failed = [], []
+        return self.evaluate_many(np.asarray(x, float)[None], slopes=slopes)[0]
+
+    def evaluate_many(self, points: np.ndarray, *, slopes: bool) -> list[Evaluation]:
+        """The same at several points, shape (points, parameters), which share vector lanes."""
+        width = points.shape[1] if slopes else 0
+        contexts = [
+            Context(self.problem.values(x), self._directions(x) if slopes else {}, width) for x in points
+        ]
+        sheets = [_Sheet(self.prepared.data, width) for _ in points]
         for plan in self.prepared.plans:
-            try:
-                readings = run(self.prepared, plan, values, directions, width, self.rtol)
-            except Failure as failure:
-                failures.append(FailedExperiment(plan.id, failure.time, failure.reason, values))
-                failed += [row for group in plan.groups for row in group.rows]
-                continue
-            for one in readings:
-                simulated[one.rows], sigma[one.rows] = one.simulated, one.sigma
-                simulated_slopes[one.rows], sigma_slopes[one.rows] = one.simulated_slopes, one.sigma_slopes
-        bad = ~(np.isfinite(simulated) & np.isfinite(sigma) & (sigma > 0.0))
-        rows = np.unique([*failed, *np.flatnonzero(bad)]).astype(int)
-        simulated[rows], sigma[rows] = data.value[rows], 1.0
-        simulated_slopes[rows] = sigma_slopes[rows] = 0.0
-        comparison = Comparison(data, simulated, sigma, simulated_slopes, sigma_slopes)
-        return Evaluation(comparison, tuple(failures), rows)
+            found = run(self.prepared, plan, contexts, self.rtol)
+            for sheet, context, result in zip(sheets, contexts, found, strict=True):
+                if isinstance(result, Failure):
+                    failed = FailedExperiment(plan.id, result.time, result.reason, context.values)
+                    sheet.failures.append(failed)
+                else:
+                    sheet.fill(result)
+        return [sheet.compare() for sheet in sheets]
 
     def _directions(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """d(natural value)/d(x), one-hot, per estimated parameter."""
@@ -151,3 +146,31 @@ class Objective:
             row[i] = {"lin": 1.0, "log": natural, "log10": natural * math.log(10.0)}[parameter.scale]
             found[parameter.id] = row
         return found
+
+
+class _Sheet:
+    """Rows of the data as they are filled in; a row that stays empty has failed."""
+
+    def __init__(self, data: Data, width: int):
+        self.data = data
+        self.failures: list[FailedExperiment] = []
+        n = data.value.size
+        self.simulated, self.sigma = np.full(n, np.nan), np.ones(n)
+        self.simulated_slopes, self.sigma_slopes = np.zeros((n, width)), np.zeros((n, width))
+
+    def fill(self, readings: list[Reading]) -> None:
+        for one in readings:
+            self.simulated[one.rows], self.sigma[one.rows] = one.simulated, one.sigma
+            self.simulated_slopes[one.rows] = one.simulated_slopes
+            self.sigma_slopes[one.rows] = one.sigma_slopes
+
+    def compare(self) -> Evaluation:
+        with np.errstate(invalid="ignore"):
+            usable = np.isfinite(self.simulated) & np.isfinite(self.sigma) & (self.sigma > 0.0)
+        rows = np.flatnonzero(~usable)
+        self.simulated[rows], self.sigma[rows] = self.data.value[rows], 1.0
+        self.simulated_slopes[rows] = self.sigma_slopes[rows] = 0.0
+        comparison = Comparison(
+            self.data, self.simulated, self.sigma, self.simulated_slopes, self.sigma_slopes
+        )
+        return Evaluation(comparison, tuple(self.failures), rows)

@@ -1,18 +1,20 @@
-"""States and their derivatives along given directions of initial state and parameters."""
+"""Points with derivatives: a state and parameters, and how both move along the fitted directions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
-from cascades.expression import evaluate
-from cascades.solvers import DEFAULT, REASONS, Integration, solver_named
+from cascades.sensitivity import steady_slopes
+from cascades.solvers import REASONS, Integration, solver_named
+from cascades.solvers.tangents import integrate_tangents
 from cascades.solvers.tolerance import absolute_tolerance
 from cascades.stops import resolve
 
-STEP = 1e-4  # of the central difference, relative to the size of what is moved
+SOLVER = "rodas5p"
 SETTLED = 1e-9  # scaled rate of change below which a state is steady
 LONGEST = 1e9  # model time after which no steady state is waited for
 
@@ -30,8 +32,8 @@ class Point:
     p_slopes: np.ndarray
 
     @property
-    def n_directions(self) -> int:
-        return self.y_slopes.shape[1]
+    def has_directions(self) -> bool:
+        return self.y_slopes.shape[1] > 0
 
 
 @dataclass(frozen=True)
@@ -42,96 +44,66 @@ class Failure(Exception):
     reason: str
 
 
+Course = tuple[np.ndarray, np.ndarray]  # states, shape (times, n); slopes, shape (times, n, d)
+
+
 def integrate(
-    compiled: CompiledModel, start: Point, times: np.ndarray, rtol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """States at `times` (from 0), shape (times, n), and slopes, shape (times, n, d).
-
-    Raises Failure.
-    """
-    steps = [STEP * _size(start, k) for k in range(start.n_directions)]
-    y0, p = [start.y], [start.p]
-    for k, h in enumerate(steps):
-        for sign in (1.0, -1.0):
-            y0.append(start.y + sign * h * start.y_slopes[:, k])
-            p.append(start.p + sign * h * start.p_slopes[:, k])
-    y0_array, p_array = np.array(y0), np.array(p)
-    atol = absolute_tolerance(compiled, rtol)
-    stops = [resolve(None, compiled.equations)]
-    problem = Integration(compiled, times, y0_array, p_array, stops, rtol, atol)
-    solution = solver_named(DEFAULT).integrate(problem)
-    failed = np.flatnonzero(solution.status)
-    if failed.size:
-        raise Failure(float(solution.reached[failed[0]]), REASONS[solution.status[failed[0]]])
-    values = solution.values
-    slopes = np.empty((times.size, start.y.size, start.n_directions))
-    for k, h in enumerate(steps):
-        slopes[:, :, k] = (values[1 + 2 * k] - values[2 + 2 * k]) / (2.0 * h)
-    return values[0], slopes
+    compiled: CompiledModel, starts: Sequence[Point], times: np.ndarray, rtol: float
+) -> list[Course | Failure]:
+    """The courses from several points at `times` (from 0), as one batch where no derivatives are
+    wanted."""
+    if any(start.has_directions for start in starts):
+        return [_with_slopes(compiled, start, times, rtol) for start in starts]
+    problem = Integration(
+        compiled,
+        times,
+        np.array([start.y for start in starts]),
+        np.array([start.p for start in starts]),
+        [resolve(None, compiled.equations)],
+        rtol,
+        absolute_tolerance(compiled, rtol),
+    )
+    solution = solver_named(SOLVER).integrate(problem)
+    nothing = np.empty((times.size, problem.initial.shape[1], 0))
+    return [
+        Failure(float(solution.reached[i]), REASONS[status]) if status else (solution.values[i], nothing)
+        for i, status in enumerate(solution.status)
+    ]
 
 
-def _size(start: Point, k: int) -> float:
-    """A step along direction k that moves nothing by more than its own size."""
-    moved = np.concatenate([start.y_slopes[:, k], start.p_slopes[:, k]])
-    size = np.concatenate([start.y, start.p])
-    active = (moved != 0.0) & (size != 0.0)
-    return float(np.min(np.abs(size[active] / moved[active]))) if active.any() else 1.0
+def _with_slopes(compiled: CompiledModel, start: Point, times: np.ndarray, rtol: float) -> Course | Failure:
+    found = integrate_tangents(
+        compiled, times, start.y, start.p, start.y_slopes, start.p_slopes, rtol=rtol
+    )  # fmt: skip
+    if found.status:
+        return Failure(found.reached, REASONS[found.status])
+    return found.values, found.slopes
 
 
-def settle(compiled: CompiledModel, start: Point, rtol: float) -> Point:
+def settle(compiled: CompiledModel, start: Point, rtol: float) -> Point | Failure:
     """The steady state that is reached from `start`, with its derivatives by the implicit function
-    theorem: J dy = -f_p dp on the states, W dy = dT on the conserved totals.
-
-    Raises Failure if no steady state is reached.
-    """
+    theorem; where steady states form a continuum, by following the way there."""
+    still = replace(start, y_slopes=start.y_slopes[:, :0], p_slopes=start.p_slopes[:, :0])
     y, end = start.y, 1.0
     while not _is_steady(compiled, y, start.p):
         if end > LONGEST:
-            raise Failure(end, "no steady state is reached")
-        still = Point(y, np.empty((y.size, 0)), start.p, np.empty((start.p.size, 0)))
-        y = integrate(compiled, still, np.array([end]), rtol)[0][-1]
-        end *= 10.0
-    y = _polish(compiled, y, start)
-    jacobian, weights = compiled.jacobian(y, start.p), _weights(compiled, start.p)
-    if start.n_directions == 0:
-        return Point(y, start.y_slopes, start.p, start.p_slopes)
-    push = -compiled.parameter_jacobian(y, start.p) @ start.p_slopes
-    totals = weights @ start.y_slopes
-    scale = np.abs(jacobian).max(axis=1, initial=0.0, keepdims=True) + 1e-300
-    left = np.vstack([jacobian / scale, weights])
-    right = np.vstack([push / scale, totals])
-    slopes, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-13)
-    if rank < y.size:  # the steady state is one of a continuum: follow the way there instead
-        slopes = integrate(compiled, start, np.array([max(end, 1.0)]), rtol)[1][-1]
-    return Point(y, slopes, start.p, start.p_slopes)
+            return Failure(end, "no steady state is reached")
+        (course,) = integrate(compiled, [replace(still, y=y)], np.array([end]), rtol)
+        if isinstance(course, Failure):
+            return course
+        y, end = course[0][-1], 10.0 * end
+    if not start.has_directions:
+        return replace(start, y=y)
+    try:
+        slopes = steady_slopes(compiled, y, start.p, start.y_slopes, start.p_slopes)
+    except np.linalg.LinAlgError:
+        (course,) = integrate(compiled, [start], np.array([max(end, 1.0)]), rtol)
+        if isinstance(course, Failure):
+            return course
+        slopes = course[1][-1]
+    return replace(start, y=y, y_slopes=slopes)
 
 
 def _is_steady(compiled: CompiledModel, y: np.ndarray, p: np.ndarray) -> bool:
     rates = compiled.rates(y, p)
     return bool(np.all(np.abs(rates) <= SETTLED * (np.abs(y) + 1e-6 * np.abs(y).max() + 1e-12)))
-
-
-def _polish(compiled: CompiledModel, y: np.ndarray, start: Point) -> np.ndarray:
-    """Two Newton steps that keep the conserved totals."""
-    weights = _weights(compiled, start.p)
-    for _ in range(2):
-        jacobian = compiled.jacobian(y, start.p)
-        scale = np.abs(jacobian).max(axis=1, initial=0.0, keepdims=True) + 1e-300
-        left = np.vstack([jacobian / scale, weights])
-        right = np.concatenate([-compiled.rates(y, start.p) / scale[:, 0], np.zeros(len(weights))])
-        step = np.linalg.lstsq(left, right, rcond=1e-13)[0]
-        if not np.isfinite(step).all() or np.abs(step).max() > 1e-3 * (np.abs(y).max() + 1e-12):
-            return y
-        y = y + step
-    return y
-
-
-def _weights(compiled: CompiledModel, p: np.ndarray) -> np.ndarray:
-    """The conserved totals as rows over the states."""
-    values = dict(zip(compiled.parameter_names, p, strict=True))
-    conserved = compiled.equations.conserved
-    rows = np.zeros((len(conserved), len(compiled.state_names)))
-    for row, total in zip(rows, conserved, strict=True):
-        for name, weight in zip(total.weights, evaluate(total.weights.values(), values), strict=True):
-            row[compiled.state_index[name]] = weight
-    return rows
