@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cascades.network import Recording
 
 WINDOWS = {"LTP": 1.3, "LTD": 3.0}  # [s] of calcium shown
-ROWS = (160, 40)  # neurons of the raster: of the first population, of each other one
+RASTER = 180  # neurons shown
 LAST = 2000.0  # [ms] of spikes shown
 
 
@@ -92,11 +92,15 @@ def network(recording: Recording) -> Figure:
     raster, rates, weights, course = axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]
     end = recording.start + recording.duration
     offset = 0
-    for name, colour in zip(recording.population_names, (UP, DOWN, *COLOURS[2:]), strict=False):
+    names = recording.population_names
+    for name, colour in zip(names, (UP, INK, DOWN, *COLOURS[2:]), strict=False):
         times, indices = recording.spikes(name)
-        rows = min(recording.network.population(name).size, ROWS[min(offset, 1)])
+        rows = min(recording.network.population(name).size, RASTER // len(names))
         shown = (indices < rows) & (times > end - LAST)
         plot_raster(times[shown] / 1e3, indices[shown] + offset, axes=raster, colour=colour)
+        raster.annotate(
+            name, (1.01, offset + rows / 2), xycoords=("axes fraction", "data"), color=colour, fontsize=8
+        )
         centres, rate = recording.rate_in_time(name, 50.0)
         rates.plot(centres / 1e3, rate, color=colour, linewidth=0.8, label=name)
         offset += rows
@@ -104,19 +108,24 @@ def network(recording: Recording) -> Figure:
     set_title(rates, "Rate of each population")
     rates.set(xlabel="time [s]", ylabel="rate [Hz]")
     rates.legend(ncols=2)
-    for name, efficacies in recording.final_efficacies.items():
-        edges = np.linspace(0.0, 1.0, 51)
-        weights.hist(efficacies, edges, density=True, color=UP, alpha=0.75, label="end")
-        start = recording.sampled_efficacies[name][0]
-        weights.hist(
-            start, edges[::5], density=True, histtype="step", color=INK, linewidth=1.0, label="start"
-        )
-        mean, spread = recording.mean_efficacy[name], recording.spread_of_efficacy[name]
-        course.fill_between(recording.times / 1e3, mean - spread, mean + spread, color=LIGHT, linewidth=0)
-        course.plot(recording.times / 1e3, mean, color=UP)
+    edges = np.linspace(0.0, 1.0, 41)
+    start = np.concatenate([sample[0] for sample in recording.sampled_efficacies.values()])
+    end = np.concatenate(list(recording.final_efficacies.values()))
+    weights.hist(end, edges, weights=np.full(end.size, 1.0 / end.size), color=UP, alpha=0.75, label="end")
+    weights.hist(
+        start,
+        edges[::2],
+        weights=np.full(start.size, 1.0 / start.size),
+        histtype="step",
+        color=INK,
+        label="start",
+    )
+    for (name, mean), colour in zip(recording.mean_efficacy.items(), COLOURS, strict=False):
+        course.plot(recording.times / 1e3, mean, color=colour, label=name)
     set_title(weights, "Efficacies of plastic synapses")
-    weights.set(xlabel="efficacy", ylabel="density")
+    weights.set(xlabel="efficacy", ylabel="fraction")
     weights.legend()
-    set_title(course, "Their mean and spread")
+    set_title(course, "Their mean, by group")
     course.set(xlabel="time [s]", ylabel="efficacy", ylim=(0.0, 1.0))
+    course.legend()
     return figure
