@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg.lapack import dgetrf, dgetrs
 
 from cascades.continuation.arclength import Curve, Dense
 from cascades.continuation.scaled import Scaled, outside
@@ -25,21 +26,26 @@ class FoldSystem(Curve):
 
     def vectors(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """v and w with c.v = b.w = 1, and g."""
+        return self._vectors(self.scaled.state_jacobian(u))
+
+    def _vectors(self, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         n = self.scaled.n
-        matrix = np.zeros((n + 1, n + 1))
-        matrix[:n, :n] = self.scaled.state_jacobian(u)
+        matrix = np.empty((n + 1, n + 1), order="F")
+        matrix[:n, :n] = jacobian
         matrix[:n, n] = self.b
         matrix[n, :n] = self.c
+        matrix[n, n] = 0.0
         last = np.zeros(n + 1)
         last[n] = 1.0
-        right = np.linalg.solve(matrix, last)
-        left = np.linalg.solve(matrix.T, last)
+        lu, pivots, _ = dgetrf(matrix, overwrite_a=1)
+        right = dgetrs(lu, pivots, last)[0]
+        left = dgetrs(lu, pivots, last, trans=1)[0]
         return right[:n], left[:n], float(right[n])
 
     def residual_and_jacobian(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        v, w, g = self.vectors(u)
-        residual = np.append(self.scaled.rates(u), g)
-        return residual, np.vstack([self.scaled.jacobian(u), -self.scaled.contraction(u, w, v)])
+        jacobian = self.scaled.jacobian(u)
+        v, w, g = self._vectors(jacobian[:, : self.scaled.n])
+        return np.append(self.scaled.rates(u), g), np.vstack([jacobian, -self.scaled.contraction(u, w, v)])
 
     def linearise(self, u: np.ndarray) -> Dense:
         return Dense(*self.residual_and_jacobian(u))

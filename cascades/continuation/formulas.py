@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 from collections.abc import Sequence
 
@@ -10,38 +9,10 @@ import numpy as np
 
 from cascades.compiler.build import build
 from cascades.compiler.emit import emit_function, module_text
+from cascades.continuation.native import call_many, call_one
 from cascades.expression import Expr, flatten
 
-_POINTER, _WORD = ctypes.c_void_p, ctypes.c_int64
-_ONE = ctypes.CFUNCTYPE(None, *[_POINTER] * 4)
-_MANY = ctypes.CFUNCTYPE(None, *[_POINTER] * 4, *[_WORD] * 5)
-
-# f for each of `members` rows: strides in bytes, zero where all members share a vector
-_LOOP = """
-define void @many(ptr %y, ptr %p, ptr %x, ptr %out,
-                  i64 %members, i64 %sy, i64 %sp, i64 %sx, i64 %so) {
-entry:
-  br label %test
-test:
-  %i = phi i64 [ 0, %entry ], [ %next, %body ]
-  %more = icmp slt i64 %i, %members
-  br i1 %more, label %body, label %done
-body:
-  %oy = mul i64 %i, %sy
-  %op = mul i64 %i, %sp
-  %ox = mul i64 %i, %sx
-  %oo = mul i64 %i, %so
-  %py = getelementptr i8, ptr %y, i64 %oy
-  %pp = getelementptr i8, ptr %p, i64 %op
-  %px = getelementptr i8, ptr %x, i64 %ox
-  %po = getelementptr i8, ptr %out, i64 %oo
-  call void @one(ptr %py, ptr %pp, ptr %px, ptr %po)
-  %next = add i64 %i, 1
-  br label %test
-done:
-  ret void
-}
-"""
+_NOTHING = np.zeros(1)
 
 
 class Formulas:
@@ -61,48 +32,25 @@ class Formulas:
         rows |= {name: ("p", i) for i, name in enumerate(parameters)}
         rows |= {name: ("x", i) for i, name in enumerate(context)}
         self.n_outputs = len(outputs)
-        code = emit_function("one", outputs, rows)
         text = repr((flatten(*outputs), [o.key for o in outputs], states, parameters, context))
         key = "vector formulas " + hashlib.sha256(text.encode()).hexdigest()
-        self.library = build(key, ("one", "many"), lambda: module_text([code], 1) + _LOOP)
-        self._one = _ONE(self.library["one"])
-        self._many = _MANY(self.library["many"])
+        self._library = build(key, ("one",), lambda: module_text([emit_function("one", outputs, rows)], 1))
+        self.address = self._library["one"]
 
     def __call__(self, states: np.ndarray, parameters: np.ndarray, *directions: np.ndarray) -> np.ndarray:
         """Shape (..., outputs) for states (..., n), parameters (..., m) and directions (n,)."""
-        y = _floats(states)
-        p = _floats(parameters)
-        x = (
-            _floats(directions[0] if len(directions) == 1 else np.concatenate(directions))
-            if directions
-            else y
-        )
-        if y.ndim == 1 and p.ndim == 1:
+        x = np.concatenate(directions) if directions else _NOTHING
+        if states.ndim == 1 and parameters.ndim == 1:
             out = np.empty(self.n_outputs)
-            self._one(_address(y), _address(p), _address(x), _address(out))
+            call_one(self.address, _floats(states), _floats(parameters), x, out)
             return out
-        shape = np.broadcast_shapes(y.shape[:-1], p.shape[:-1])
-        y, sy = _rows(y, shape)
-        p, sp = _rows(p, shape)
-        out = np.empty((*shape, self.n_outputs))
-        members = int(np.prod(shape))
-        pointers = (_address(y), _address(p), _address(x), _address(out))
-        self._many(*pointers, members, sy, sp, 0, 8 * self.n_outputs)
-        return out
+        shape = np.broadcast_shapes(states.shape[:-1], parameters.shape[:-1])
+        y = _floats(np.broadcast_to(states, (*shape, states.shape[-1]))).reshape(-1, states.shape[-1])
+        p = parameters if parameters.ndim == 1 else np.broadcast_to(parameters, (*shape, parameters.shape[-1]))
+        out = np.empty((y.shape[0], self.n_outputs))
+        call_many(self.address, y, _floats(p).reshape(-1, p.shape[-1]), x, out)
+        return out.reshape(*shape, self.n_outputs)
 
 
-def _rows(vectors: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """One row per member and the distance between rows in bytes (0: shared)."""
-    if vectors.ndim == 1:
-        return vectors, 0
-    width = vectors.shape[-1]
-    return np.ascontiguousarray(np.broadcast_to(vectors, (*shape, width))), 8 * width
-
-
-def _floats(vector: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(vector, dtype=np.float64)
-
-
-def _address(array: np.ndarray) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+def _floats(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float64)

@@ -73,7 +73,7 @@ def switching_rate(
     if weights @ start >= levels[0]:
         raise ValueError(f"the start has order {weights @ start:g}, not below the first interface {levels[0]:g}")
     p = process.constants(process.values(values))
-    address = process.formulas.library["one"]
+    address = process.formulas.address
     tables = change_tables(process)
     states = np.empty((crossings, start.size))
     elapsed, found, beyond = _collect(

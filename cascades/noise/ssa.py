@@ -19,7 +19,7 @@ from numba import njit, uint64
 
 from cascades.errors import UnknownName
 from cascades.noise.jumps import JumpProcess
-from cascades.noise.native import call_formulas
+from cascades.continuation.native import call_formulas
 from cascades.noise.random import normal, poisson, stream_key, uniform
 from cascades.trajectory import Trajectory
 
@@ -73,7 +73,7 @@ def random_paths(
     out = np.full((members, grid.size, start.size), np.nan)
     status = np.zeros(members, np.int64)
     reached = np.full(members, grid[-1])
-    address = process.formulas.library["one"]
+    address = process.formulas.address
 
     def run(member: int) -> None:
         status[member], reached[member], _ = kernel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 
@@ -22,3 +22,18 @@ def call_formulas(typingctx: Any, address: Any, y: Any, p: Any, x: Any, out: Any
 
     word = types.uintp
     return types.void(word, word, word, word, word), generate
+
+
+@njit(nogil=True, cache=True)
+def call_one(address, y, p, x, out):  # type: ignore[no-untyped-def]
+    """f for one member."""
+    call_formulas(address, y.ctypes.data, p.ctypes.data, x.ctypes.data, out.ctypes.data)
+
+
+@njit(nogil=True, cache=True)
+def call_many(address, y, p, x, out):  # type: ignore[no-untyped-def]
+    """f for every row of y (members, n) and of p (members or 1, m)."""
+    last = p.shape[0] - 1
+    for i in range(y.shape[0]):
+        row = p[min(i, last)]
+        call_formulas(address, y[i].ctypes.data, row.ctypes.data, x.ctypes.data, out[i].ctypes.data)
