@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -86,9 +87,12 @@ def annotated(model: Model, table: dict[str, Any]) -> Model:
 
     Raises ModelError naming every entry for something that the model does not have.
     """
+    constants = {p.id for p in model.parameters} | {c.id for c in model.compartments}
     known = {
         "species": {s.id for s in model.species},
-        "parameters": {p.id for p in model.parameters} | {c.id for c in model.compartments},
+        "reactions": {r.id for r in model.reactions},
+        "parameters": constants,
+        "variables": constants,
     }
     problems = [
         f"[{kind}.{name}]: the model has none of this name"
@@ -97,20 +101,21 @@ def annotated(model: Model, table: dict[str, Any]) -> Model:
     ]
     if problems:
         raise ModelError(f"{model.id}/model.toml", sorted(problems))
-    of_species, of_parameters = table.get("species", {}), table.get("parameters", {})
-    species = (_with_terms(one, of_species.get(one.id, {})) for one in model.species)
-    parameters = (_with_terms(one, of_parameters.get(one.id, {})) for one in model.parameters)
+    terms = {id_: entry for kind in known for id_, entry in table.get(kind, {}).items()}
     return dataclasses.replace(
         model,
         name=table.get("title", model.name),
         annotations=tuple(table.get("annotations", ())),
-        species=tuple(species),
-        parameters=tuple(parameters),
+        compartments=tuple(_with_terms(one, terms) for one in model.compartments),
+        species=tuple(_with_terms(one, terms) for one in model.species),
+        parameters=tuple(_with_terms(one, terms) for one in model.parameters),
+        reactions=tuple(_with_terms(one, terms) for one in model.reactions),
     )
 
 
-def _with_terms(element: Any, entry: dict[str, Any]) -> Any:
-    changes = {"sbo": entry.get("sbo", element.sbo)}
+def _with_terms(element: Any, terms: dict[str, Any]) -> Any:
+    entry = terms.get(element.id, {})
+    changes: dict[str, Any] = {"sbo": entry.get("sbo", element.sbo)}
     if hasattr(element, "annotations"):
         changes["annotations"] = tuple(entry.get("annotations", ()))
     return dataclasses.replace(element, **changes)
@@ -126,7 +131,15 @@ def generated(folder: Path) -> str:
 
     table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
     model = read_antimony(folder / "model.ant")
-    return to_sbml(annotated(dataclasses.replace(model, id=folder.name), table))
+    return _dimensionless(to_sbml(annotated(dataclasses.replace(model, id=folder.name), table)))
+
+
+def _dimensionless(text: str) -> str:
+    """The SBML text with its literal numbers declared dimensionless, as all are in shipped models:
+    libsbml can then check every unit."""
+    namespace = re.compile(r'<sbml xmlns="([^"]+)"')
+    text = namespace.sub(r'<sbml xmlns="\1" xmlns:sbml="\1"', text, count=1)
+    return re.sub(r"<cn(?=[ >])", '<cn sbml:units="dimensionless"', text)
 
 
 def regenerate(folder: Path) -> bool:

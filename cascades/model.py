@@ -25,6 +25,7 @@ class Compartment:
     is_constant: bool = True
     unit: str | None = None
     name: str = ""
+    sbo: str = ""
 
 
 @dataclass(frozen=True)

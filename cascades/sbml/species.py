@@ -19,6 +19,7 @@ def read_compartments(model: Any) -> tuple[Compartment, ...]:
             is_constant=one.getConstant(),
             unit=one.getUnits() or None,
             name=one.getName(),
+            sbo=read_sbo(one),
         )
         for one in model.getListOfCompartments()
     )

@@ -82,6 +82,7 @@ def _unit(name: str, model: Model) -> Lines:
 
 def _compartment(one: Compartment) -> Lines:
     attributes: dict[str, Value] = {
+        "sboTerm": one.sbo or None,
         "id": one.id,
         "name": one.name or None,
         "spatialDimensions": one.dimensions,

@@ -67,7 +67,7 @@ class _Member:
         for stop in [*outputs, end]:
             if stop > now:
                 try:
-                    self.runner.oneStep(now, stop - now, now == t)
+                    self.runner.oneStep(now, stop - now, bool(now == t))
                 except RuntimeError as error:
                     raise Stopped(now, SOLVER_ERROR, rows) from error
                 now = stop
