@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.protocols import Protocol
-from cascades.solvers import Integration, Solver
+from cascades.solvers import Integration, Solution, Solver
 from cascades.solvers.base import INTERRUPTED
 from cascades.solvers.tolerance import absolute_tolerance
 from cascades.stops import RESTORE_PARAMETER, SET_PARAMETER, Stops, resolve
@@ -105,13 +105,20 @@ class Outcome:
 def solve_batch(batch: Batch) -> Outcome:
     """Integrate the members and keep what is asked for."""
     problem = batch.problem()
-    solution = batch.solver.integrate(problem)
+    solution = batch.solver.integrate(problem) if problem.compiled.state_names else _at_rest(problem)
     if batch.kept is None:
         return Outcome(solution.values, solution.status, solution.reached)
     values = np.empty((batch.n_members, batch.times.size, len(batch.kept)))
     for k, name in enumerate(batch.kept):
         values[:, :, k] = observe(problem, solution.values, name)
     return Outcome(values, solution.status, solution.reached)
+
+
+def _at_rest(problem: Integration) -> Solution:
+    """A model without states: everything is a formula of time and parameters."""
+    members, times = problem.n_members, problem.times
+    none = np.zeros(members, dtype=np.int64)
+    return Solution(np.empty((members, times.size, 0)), none, np.full(members, times[-1]), none)
 
 
 def observe(problem: Integration, values: np.ndarray, name: str) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
     from cascades.kernels.lanes import Memory
 
+_SEED_OF_TIES = 7  # SBML: the order of simultaneous events of the same priority is random
 _MOST_AT_ONCE = 10_000  # events at one time, after which two of them must be undoing each other
 
 
@@ -49,6 +50,7 @@ class Events:
     compiled: CompiledModel
     follower: Follower | None = None
     _queues: dict[int, list[Pending]] = field(default_factory=dict)  # by member
+    _ties: dict[int, np.random.Generator] = field(default_factory=dict)  # by member, all alike
 
     def respond(self, lanes: np.ndarray, rows: Memory) -> dict[int, int]:
         """Look after every lane that asks for it.  Returns member -> status of those that cannot go on."""
@@ -58,12 +60,15 @@ class Events:
             member = int(lane_values["member"][lane])
             if lane_values["t"][lane] == 0.0:
                 self._queues.pop(member, None)
+                self._ties[member] = np.random.default_rng(_SEED_OF_TIES)
             queue = self._queues.setdefault(member, [])
             y = rows["y"][: self._n, lane].copy()
             known = rows["known"][-self._n_events :, lane].copy()
             p = np.ascontiguousarray(rows["p"][: len(self.compiled.parameter_names), lane])
             follower = self.follower if lane == 0 else None
-            happened = self._settle(float(lane_values["t"][lane]), y, p, known, queue, follower)
+            happened = self._settle(
+                float(lane_values["t"][lane]), y, p, known, queue, self._ties[member], follower
+            )
             if happened < 0:
                 failed[lane] = ENDLESS_EVENTS
             rows["y"][: self._n, lane] = y
@@ -82,6 +87,7 @@ class Events:
         p: np.ndarray,
         known: np.ndarray,
         queue: list[Pending],
+        ties: np.random.Generator,
         follower: Follower | None,
     ) -> int:
         """Let everything happen that is due at `t`.  Changes y, known and the queue in place; returns
@@ -101,7 +107,9 @@ class Events:
             due = [item for item in queue if item.time <= t]
             if not due:
                 return happened
-            first = max(due, key=lambda item: now.priorities[item.event])  # of equals the first that fired
+            highest = max(now.priorities[item.event] for item in due)
+            equals = [item for item in due if now.priorities[item.event] == highest]
+            first = equals[ties.integers(len(equals)) if len(equals) > 1 else 0]
             queue.remove(first)
             values = first.values if first.values is not None else now.assignments[first.event]
             before = y.copy()
