@@ -8,7 +8,7 @@ relations, stops where one changes, and sets its mode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ from cascades.expression import (
     postorder,
     symbol,
 )
+from cascades.kernels.processor import native_lanes
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
@@ -44,13 +45,23 @@ Table = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class FactorTable:
-    """A factorisation as tables: `kernels.factor` runs it.  Empty where the code is written out."""
+    """A factorisation as tables, which `kernels.factor` runs.  Empty where the code is written out.
+
+    start, columns, diagonal : rows of L + U: where each begins, its columns, the place of its pivot
+    run_start, runs : for each pivot its U entries as runs (first column, place, length)
+    row_start, row_blocks, block_start, blocks : for each row, and for each pivot's U entries, the
+        aligned blocks of columns that have entries; only for one lane
+    """
 
     start: Table
     columns: Table
     diagonal: Table
     run_start: Table
     runs: Table
+    row_start: Table
+    row_blocks: Table
+    block_start: Table
+    blocks: Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +176,7 @@ def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
         n_conditions=len(frozen.relations),
         n_triggers=len(frozen.triggers),
         algebraic=np.array(algebraic, dtype=np.int64),
-        table=_table(factors) if not unrolled else _EMPTY,
+        table=_table(factors, lanes) if not unrolled else _EMPTY,
         library=library,
         **{
             name: library.addresses.get(name, 0)
@@ -251,11 +262,10 @@ def _solution_tape(factors: Factorisation) -> Tape:
     return tape
 
 
-_EMPTY = FactorTable(*(np.zeros(1, dtype=np.int32) for _ in range(5)))
+_EMPTY = FactorTable(*(np.zeros(1, dtype=np.int32) for _ in fields(FactorTable)))
 
 
-def _table(factors: Factorisation) -> FactorTable:
-    """Rows, and for each pivot its U entries as runs of neighbouring columns (first, place, length)."""
+def _table(factors: Factorisation, lanes: int) -> FactorTable:
     runs: list[int] = []
     run_start = [0]
     for i, columns in enumerate(factors.columns):
@@ -269,6 +279,20 @@ def _table(factors: Factorisation) -> FactorTable:
         run_start.append(len(runs) // 3)
     flat = [j for columns in factors.columns for j in columns]
     diagonal = [factors.place(i, i) for i in range(len(factors.columns))]
-    return FactorTable(
-        *(np.array(part, dtype=np.int32) for part in (factors.start, flat, diagonal, run_start, runs))
+    whole = _blocks(factors.columns if lanes == 1 else ())
+    upper = _blocks(
+        [[j for j in columns if j > i] for i, columns in enumerate(factors.columns)] if lanes == 1 else ()
     )
+    parts = (factors.start, flat, diagonal, run_start, runs, *whole, *upper)
+    return FactorTable(*(np.array(part, dtype=np.int32) for part in parts))
+
+
+def _blocks(rows: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """Where each row begins among the blocks, and the blocks of `native_lanes` columns it touches."""
+    width = native_lanes()
+    blocks: list[int] = []
+    start = [0]
+    for row in rows:
+        blocks += sorted({j // width for j in row})
+        start.append(len(blocks))
+    return start, blocks or [0]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cascades.kernels.factor import INLINE, factor_rows
+from cascades.kernels.factor import INLINE, factor_blocks, factor_rows
 from cascades.kernels.lanes import (
     ADD_TO_STATE,
     ATTENTION,
@@ -84,6 +84,14 @@ def set_control(lanes, wide, rows, row, lane, value):
 
 
 @njit(**INLINE)
+def factor_from_table(lanes, wide, code, rows):
+    if len(lanes) > 1:
+        factor_rows(lanes, code, rows.w, rows.work)
+    else:
+        factor_blocks(lanes, wide, code, rows.w, rows.work, rows.upper)
+
+
+@njit(**INLINE)
 def point(wide, rows, n_wide, weights):
     """trial = y + sum_j weights_j u_j"""
     for k in range(n_wide):
@@ -127,7 +135,7 @@ def take_step(lanes, wide, code, rows, n_wide, rtol):
     inverse_h = 1.0 / load(wide, rows.control, STEP)
     call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
     if code.has_table != 0:
-        factor_rows(lanes, wide, code, rows.w, rows.work)
+        factor_from_table(lanes, wide, code, rows)
     if code.time_slope != 0:
         call_code(code.time_slope, rows.y, rows.p, rows.x, rows.slope, 0)
         add_slope(wide, rows, n_wide, 0)
@@ -273,7 +281,7 @@ def write_outputs(lanes, job, ln, rows, lane):
 
 
 @njit(**INLINE)
-def solve_algebraic(lanes, code, job, ln, rows, n):
+def solve_algebraic(lanes, wide, code, job, ln, rows, n):
     """Newton's method for the algebraic states of stale lanes, the others fixed."""
     width = len(lanes)
     for lane in range(width):
@@ -289,7 +297,7 @@ def solve_algebraic(lanes, code, job, ln, rows, n):
             store(rows.u, whole_at(code.algebraic, a), load(lanes, rows.keep, a))
         call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
         if code.has_table != 0:
-            factor_rows(lanes, lanes, code, rows.w, rows.work)
+            factor_from_table(lanes, wide, code, rows)
         call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
         converged = True
         for lane in range(width):
@@ -331,7 +339,7 @@ def look_at_conditions(lanes, code, job, ln, rows):
 
 
 @njit(**INLINE)
-def settle(lanes, code, job, ln, rows, n):
+def settle(lanes, wide, code, job, ln, rows, n):
     """Bring every lane to a state from which it can step.  Returns the number of lanes with work left,
     or -1 if one of them needs the caller first."""
     width = len(lanes)
@@ -346,7 +354,7 @@ def settle(lanes, code, job, ln, rows, n):
                     ln.attention[lane] = 1
                 stale |= ln.stale[lane] != 0
         if stale and code.n_algebraic > 0:
-            solve_algebraic(lanes, code, job, ln, rows, n)
+            solve_algebraic(lanes, wide, code, job, ln, rows, n)
         if stale and code.conditions != 0:
             look_at_conditions(lanes, code, job, ln, rows)
         waiting, working, ended = False, 0, False
@@ -633,7 +641,7 @@ def run(lanes, wide, code_record, job_record, lane_record_, row_record, budget):
     code, job, ln, rows = code_record[0], job_record[0], lane_record_[0], row_record[0]
     n, n_wide = code.n, code.n_wide
     for _ in range(budget):
-        working = settle(lanes, code, job, ln, rows, n)
+        working = settle(lanes, wide, code, job, ln, rows, n)
         if working < 0:
             return ATTENTION
         if working == 0:

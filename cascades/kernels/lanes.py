@@ -35,7 +35,7 @@ CODE = np.dtype(
     _integers(
         "rates factor solve time_slope conditions"
         " n n_wide n_watched n_modes n_algebraic has_table"
-        " start columns diagonal run_start runs algebraic"
+        " start columns diagonal run_start runs row_start row_blocks block_start blocks algebraic"
     )
 )
 # The members, what happens to them, and where results go; threads share it.
@@ -54,7 +54,7 @@ JOB = np.dtype(
     ]
 )
 # Vectors: one row per state, parameter, ...
-ROWS = np.dtype(_integers("y p x w u trial probe slope k keep work truth known clock control atol"))
+ROWS = np.dtype(_integers("y p x w u trial probe slope k keep work upper truth known clock control atol"))
 
 
 def lane_record(lanes: int) -> np.dtype[Any]:
@@ -107,8 +107,8 @@ def pack(layout: np.dtype[Any], arrays: Mapping[str, np.ndarray], numbers: Mappi
 def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
     """Aligned buffers for one thread.
 
-    sizes : the numbers of states `n`, parameters `m`, context rows `x`, factors `w` and watched
-        conditions `watched`.
+    sizes : the numbers of states `n`, parameters `m`, context rows `x`, factors `w`, watched
+        conditions `watched` and blocks of the factorisation `blocks`.
     atol : shape (n,)
     """
     width = vector_width(lanes)
@@ -119,6 +119,7 @@ def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
         "clock": 2, "atol": n,
     }  # fmt: skip
     arrays = {name: aligned_rows(max(count, 1), lanes) for name, count in counts.items()}
+    arrays["upper"] = aligned_rows(max(sizes["blocks"], 1), width)
     arrays["control"] = aligned_rows(4, width)
     arrays["atol"][:] = 1.0
     arrays["atol"][: sizes["n"]] = atol[:, None]

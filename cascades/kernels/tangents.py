@@ -249,7 +249,7 @@ def run_tangents(lanes, code_record, job_record, lane_record, row_record, tangen
     tg = tangent_record[0]
     n, padded = code.n, code.n_wide
     for _ in range(budget):
-        working = settle(lanes, code, job, ln, rows, n)
+        working = settle(lanes, lanes, code, job, ln, rows, n)
         jumped = follow_stops(lanes, job, ln, rows, tg, n)
         if working < 0:
             return ATTENTION

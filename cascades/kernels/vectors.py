@@ -16,7 +16,6 @@ many arrays small; nobody checks an index, so callers size their arrays and keep
 from __future__ import annotations
 
 import operator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,20 +25,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from cascades.kernels import elementary
+from cascades.kernels.processor import native_lanes as native_lanes
 
 ALIGNMENT = 64  # bytes; one AVX-512 register, one cache line
 _DOUBLE, _INT64, _INT32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
-
-
-@cache
-def native_lanes() -> int:
-    """Float64 lanes of the widest vectors of this processor: 8 (AVX-512), 4 (AVX2), 2 (SSE2, NEON)."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f") and features.get("avx512dq"):
-        return 8
-    return 4 if features.get("avx2") else 2
 
 
 def lane_tuple(lanes: int) -> tuple[int, ...]:
@@ -244,6 +233,52 @@ def store_at(typing_context, array, i, value):  # type: ignore[no-untyped-def]
         return context.get_dummy_value()
 
     return types.void(array, i, value), generate
+
+
+def _first_lanes(builder: Any, count: Any, width: int) -> Any:
+    """A mask of the lanes below `count`."""
+    kind = ir.VectorType(_INT64, width)
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), count, ir.Constant(_INT32, 0))
+    counts = builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_INT32, width), [0] * width))
+    return builder.icmp_signed("<", ir.Constant(kind, list(range(width))), counts)
+
+
+@intrinsic
+def load_some(typing_context, lanes, array, i, count):  # type: ignore[no-untyped-def]
+    """As `load_at`, but only the first `count` elements are read; the others are 0."""
+    width = len(lanes)
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vector = ir.VectorType(_DOUBLE, width)
+        start = _start(context, builder, signature.args[1], args[1])
+        pointer = builder.gep(start, [_index(context, builder, signature.args[2], args[2])])
+        pointer = builder.bitcast(pointer, vector.as_pointer())
+        mask = _first_lanes(builder, _index(context, builder, signature.args[3], args[3]), width)
+        kind = ir.FunctionType(vector, [pointer.type, _INT32, mask.type, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{width}f64.p0")
+        return builder.call(function, [pointer, _INT32(8), mask, ir.Constant(vector, [0.0] * width)])
+
+    return Vector(width)(lanes, array, i, count), generate
+
+
+@intrinsic
+def store_some(typing_context, array, i, count, value):  # type: ignore[no-untyped-def]
+    """As `store_at`, but only the first `count` elements are written."""
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vector = args[3].type
+        start = _start(context, builder, signature.args[0], args[0])
+        pointer = builder.gep(start, [_index(context, builder, signature.args[1], args[1])])
+        pointer = builder.bitcast(pointer, vector.as_pointer())
+        mask = _first_lanes(builder, _index(context, builder, signature.args[2], args[2]), vector.count)
+        kind = ir.FunctionType(ir.VoidType(), [vector, pointer.type, _INT32, mask.type])
+        function = cgutils.get_or_insert_function(
+            builder.module, kind, f"llvm.masked.store.v{vector.count}f64.p0"
+        )
+        builder.call(function, [args[3], pointer, _INT32(8), mask])
+        return context.get_dummy_value()
+
+    return types.void(array, i, count, value), generate
 
 
 @intrinsic

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def pack_code(code: LaneCode) -> Memory:
     from cascades.kernels.lanes import CODE, pack, padded_states, vector_width
 
     table = code.table
-    arrays = {name: getattr(table, name) for name in ("start", "columns", "diagonal", "run_start", "runs")}
+    arrays = {field.name: getattr(table, field.name) for field in fields(table)}
     numbers = {name: getattr(code, name) for name in ("rates", "factor", "solve", "time_slope", "conditions")}
     numbers |= {
         "n": code.n_states,
@@ -144,7 +144,7 @@ def pack_code(code: LaneCode) -> Memory:
         "n_watched": code.n_conditions + code.n_triggers,
         "n_modes": code.n_conditions,
         "n_algebraic": code.algebraic.size,
-        "has_table": int(table.runs.size > 1),
+        "has_table": int(table.columns.size > 1),
     }
     return pack(CODE, {**arrays, "algebraic": code.algebraic}, numbers)
 
@@ -153,7 +153,7 @@ def buffer_sizes(code: LaneCode) -> dict[str, int]:
     """What `kernels.lanes.make_rows` needs to know."""
     return {
         "n": code.n_states, "m": code.n_parameters, "x": code.n_context, "w": code.n_factors,
-        "watched": code.n_conditions + code.n_triggers,
+        "watched": code.n_conditions + code.n_triggers, "blocks": code.table.blocks.size,
     }  # fmt: skip
 
 
