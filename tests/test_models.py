@@ -19,6 +19,8 @@ from cascades.protocols import Protocol, overlay, pulse_train, setting
 from cascades.simulate import simulate
 
 AGREEMENT = 1e-6  # of independent solvers, relative to the largest value of each state
+COMPOSED = ("spine_cascades",)  # made of other models, not published by anyone else
+SAMPLES = 101  # enough to see the peaks after spikes, to which differences are relative
 CONSERVATION = 1e-12  # relative to the sum of the absolute terms
 NAMES = model_names()
 CLAIMS = [(name, i) for name in NAMES for i in range(len(model_card(name).claims))]
@@ -48,6 +50,9 @@ def card(name) -> ModelCard:
 
 
 def test_the_folder_is_named_after_subject_author_and_year(name, card):
+    if name in COMPOSED:
+        assert model_of(name).id == name
+        return
     subject_and_author, year = re.fullmatch(r"([a-z0-9_]+)_(\d{4})", name).groups()
     assert f"({year})" in card.citation
     assert "_" in subject_and_author
@@ -172,10 +177,10 @@ def assert_agree(a: np.ndarray, b: np.ndarray, names: tuple[str, ...]) -> None:
 def test_scipy_and_libroadrunner_agree(name):
     compiled = subject(name).compiled
     duration = duration_of(name)
-    times = np.linspace(0.0, duration, 11)
+    times = np.linspace(0.0, duration, SAMPLES)
     runs = [
         simulate(compiled, times, protocol=spiking(name, duration), solver=solver, rtol=1e-9)
-        for solver in ("radau" if len(compiled.state_names) < 40 else "bdf", "cvode")
+        for solver in ("radau" if len(compiled.state_names) < 80 else "bdf", "cvode")
     ]
     assert_agree(runs[0].values[0], runs[1].values[0], compiled.state_names)
 
@@ -183,7 +188,7 @@ def test_scipy_and_libroadrunner_agree(name):
 def test_the_default_solver_agrees_with_libroadrunner(name):
     compiled = subject(name).compiled
     duration = duration_of(name)
-    times = np.linspace(0.0, duration, 11)
+    times = np.linspace(0.0, duration, SAMPLES)
     protocol = spiking(name, duration)
     ours = simulate(compiled, times, protocol=protocol, solver="rodas5p", rtol=1e-9)
     theirs = simulate(compiled, times, protocol=protocol, solver="cvode", rtol=1e-9)
@@ -209,7 +214,7 @@ def test_copasi_agrees(name):
 
     compiled = subject(name).compiled
     duration = duration_of(name)
-    times = np.linspace(0.0, duration, 11)
+    times = np.linspace(0.0, duration, SAMPLES)
     protocol = spiking(name, duration)
     ours = simulate(compiled, times, protocol=protocol, solver="rodas5p", rtol=1e-10)
     theirs = run_in_copasi(os.fspath(root() / name / "model.xml"), times, protocol, compiled)
