@@ -52,16 +52,17 @@ def keep(equations: Equations, names: Iterable[str]) -> Equations:
         front = (needed & states.keys()) - found
     rows = [i for i, name in enumerate(equations.state_names) if name in found]
     inside = set(equations.parameter_names) | found | {"time"}
+    observables = {k: f for k, f in equations.observables.items() if free_symbols(f) <= inside}
     return dataclasses.replace(
         equations,
         state_names=tuple(equations.state_names[i] for i in rows),
         initial=tuple(equations.initial[i] for i in rows),
         rates=tuple(equations.rates[i] for i in rows),
         is_algebraic=tuple(equations.is_algebraic[i] for i in rows),
-        observables={k: f for k, f in equations.observables.items() if free_symbols(f) <= inside},
+        observables=observables,
         events=tuple(e for e in equations.events if {v for v, _ in e.assignments} <= found),
         conserved=tuple(c for c in equations.conserved if set(c.weights) <= found),
-        ports=tuple(p for p in equations.ports if p.symbol in inside or p.symbol in equations.observables),
+        ports=tuple(p for p in equations.ports if p.symbol in inside or p.symbol in observables),
     )
 
 

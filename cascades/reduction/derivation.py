@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,7 @@ from cascades.reduction.states import RestingStates, resting_states
 from cascades.simulate import simulate
 from cascades.solvers import Solver
 
-GENERATIONS = {"full": 40, "quick": 16}
+GENERATIONS = {"full": 24, "quick": 16}
 SHORTEST_REST, LONGEST_REST = 60.0, 600.0  # [s] before an outcome is read
 RELAXATIONS = 8.0  # of the slowest mode, in that rest
 
@@ -199,10 +199,16 @@ class Derivation:
             return [step]
         x = self.fits["step thresholds, cubic well"].x
         table = self.fitted(fitting.step_table_form(setting), x[:4])
-        hill = self.fitted(fitting.hill_form(setting), [*x, 0.8, 0.8])
+        sharp = [np.append(x, [n, n]) for n in (0.4, 0.9)]
+        hill = self.fitted_smooth(fitting.hill_form(setting), sharp)
         smooth = self.fits["Hill thresholds, cubic well"]
-        general = self.fitted(fitting.general_form(setting), fitting.general_start(setting, smooth))
-        two = self.fitted(fitting.filter_form(setting), fitting.filter_start(setting, smooth))
+        general = self.fitted_smooth(
+            fitting.general_form(setting), [fitting.general_start(setting, smooth)], iterations=30
+        )
+        any_rates = self.fits["general rates Gp(c), Gd(c)"]
+        two = self.fitted_smooth(
+            fitting.filter_form(setting), fitting.filter_starts(any_rates), iterations=30, tries=2
+        )
         return [two, general, hill, step, table]
 
     def graded(self) -> Level:
@@ -222,17 +228,26 @@ class Derivation:
         note = f"rates at constant calcium fit the runs with an rms error of {error:.3f}"
         return self.level("graded drift (Omega, eta)", rule, 0, None, (note,))
 
-    def fitted(self, form: fitting.Form, start: Sequence[float] | np.ndarray | None = None) -> Level:
+    def fitted(self, form: fitting.Form, start: np.ndarray | None = None) -> Level:
         self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
-        found = fitting.fit(
-            form, self.objective, generations=GENERATIONS[self.budget], seed=self.seed, start=start
+        if start is not None:
+            return self._judged(fitting.fit_near(form, self.objective, start, evaluations=110 * start.size))
+        generations = GENERATIONS[self.budget]
+        return self._judged(fitting.fit(form, self.objective, generations=generations, seed=self.seed))
+
+    def fitted_smooth(
+        self, form: fitting.Form, starts: list[np.ndarray], *, iterations: int = 20, tries: int = 1
+    ) -> Level:
+        self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
+        return self._judged(
+            fitting.fit_smooth(form, self.objective, starts, iterations=iterations, tries=tries)
         )
+
+    def _judged(self, found: fitting.Fit) -> Level:
+        form = found.form
         self.fits[form.name] = found
-        notes = (
-            ()
-            if found.converged
-            else (f"the optimiser stopped after {found.evaluations} evaluations, not converged",)
-        )
+        stopped = f"the optimiser stopped after {found.evaluations} evaluations, not converged"
+        notes = () if found.converged else (stopped,)
         rule = self.named(found.rule, form.name)
         return self.level(form.name, rule, len(form.numbers), found.converged, notes)
 

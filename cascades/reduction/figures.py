@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cascades.reduction.sliding import SlidingRule
+
 GOOD, BAD, INK = "#2166ac", "#b2182b", "#333333"
 
 
@@ -94,3 +96,27 @@ def error_map(ladder: RuleLadder, axes: Axes) -> Axes:
 
 def _figure(axes: Axes) -> Any:
     return axes.get_figure()
+
+
+def sliding_figure(sliding: SlidingRule) -> Figure:
+    """Thresholds, folds and rates along each slow variable."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(sliding.axes) + 1.0, 6.0), layout="constrained")
+    grid = figure.subplots(2, len(sliding.axes), squeeze=False)
+    for column, axis in enumerate(sliding.axes):
+        fine = np.linspace(axis.values[0], axis.values[-1], 101)
+        rules = [sliding.at(**{axis.name: float(x)}) for x in fine]
+        for row, names in enumerate((("theta_d", "theta_p"), ("gamma_d", "gamma_p"))):
+            axes = grid[row, column]
+            for name, color in zip(names, (GOOD, BAD), strict=True):
+                axes.plot(fine, [getattr(rule, name) for rule in rules], color=color, label=name)
+                axes.plot(axis.values, [getattr(rule, name) for rule in axis.rules], "o", color=color)
+            axes.axvline(sliding.standing[axis.name], color=INK, lw=0.6, ls=":")
+            axes.set(xlabel=axis.name, ylabel="calcium [uM]" if row == 0 else "rate [1/s]")
+            if row == 1:
+                axes.set_yscale("log")
+            axes.legend(fontsize=8)
+        for value, folds in zip(axis.values, axis.folds, strict=True):
+            grid[0, column].plot([value] * len(folds), folds, "x", color=INK, ms=4)
+    return figure

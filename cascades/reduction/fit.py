@@ -3,7 +3,7 @@
 The loss is the mean squared error of the efficacy (clipped to 0..1) when a protocol ends, plus half
 of that after the rest.  For the step rule differential evolution finds the basin; richer forms start
 from the simpler one that they contain.  The simplex of Nelder and Mead finds the bottom, and is set up
-again until it gains nothing; a fit that still gained at the end is not converged, and says so.
+again until it gains nothing; a fit that still gained at its last evaluation says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter
 
 FINAL_WEIGHT = 0.5
 ROWS = 96  # of the tables of a fitted rule
-RESTARTS, PATIENCE, SMALL_GAIN = 3, 12, 1e-3
+SMALL_GAIN = 1e-3  # relative, of a simplex that is at the bottom
+SIMPLEX = 110  # evaluations per number
+DIFFERENCE = 0.02  # of a number, in a derivative
 
 
 @dataclass(frozen=True)
@@ -54,52 +56,92 @@ class Objective:
     answer: Answers
     rest: float
 
-    def of_rule(self, rule: CalciumRule) -> float:
+    def residuals(self, rule: CalciumRule) -> np.ndarray:
+        """Whose squares sum to the loss; runs in which the full model failed count nothing."""
         end, final = replay_cases(rule, self.jumps, self.rest)
-        total = 0.0
+        parts = []
         for said, true, weight in ((end, self.answer.end, 1.0), (final, self.answer.final, FINAL_WEIGHT)):
             error = np.clip(said, 0.0, 1.0) - np.clip(true, 0.0, 1.0)
-            total += weight * float(np.nanmean(error**2))
-        return total
+            known = np.isfinite(error)
+            parts.append(np.where(known, error, 0.0).ravel() * np.sqrt(weight / max(1, int(known.sum()))))
+        return np.concatenate(parts)
+
+    def of_rule(self, rule: CalciumRule) -> float:
+        return float(np.sum(self.residuals(rule) ** 2))
 
     @property
     def size(self) -> int:
         return int(np.isfinite(self.answer.end).sum())
 
 
-def fit(
-    form: Form, objective: Objective, *, generations: int, seed: int, start: Sequence[float] | None = None
-) -> Fit:
-    """The rule of this form with the least loss."""
-    from scipy.optimize import differential_evolution, minimize
+def fit(form: Form, objective: Objective, *, generations: int, seed: int) -> Fit:
+    """The rule of this form with the least loss: differential evolution, then a simplex."""
+    from scipy.optimize import differential_evolution
+
+    low, high = np.array(form.low), np.array(form.high)
+    search = differential_evolution(
+        lambda x: objective.of_rule(form.build(x)), list(zip(low, high, strict=True)), seed=seed,
+        maxiter=generations, popsize=8, tol=1e-4, polish=False, init="sobol",
+    )  # fmt: skip
+    return fit_near(form, objective, search.x, evaluations=150 * low.size, spent=int(search.nfev))
+
+
+def fit_near(form: Form, objective: Objective, start: np.ndarray, *, evaluations: int, spent: int = 0) -> Fit:
+    """The least loss near `start`: simplices, each set up anew at the bottom of the one before."""
+    from scipy.optimize import minimize
 
     low, high = np.array(form.low), np.array(form.high)
 
     def loss(x: np.ndarray) -> float:
         return objective.of_rule(form.build(np.clip(x, low, high)))
 
-    if start is None:
-        search = differential_evolution(
-            loss, list(zip(low, high, strict=True)), seed=seed, maxiter=generations, popsize=8, tol=1e-4,
-            polish=False, init="sobol",
-        )  # fmt: skip
-        x, evaluations = search.x, int(search.nfev)
-    else:
-        x, evaluations = np.clip(np.array(start, dtype=float), low, high), 0
-    best, converged = loss(x), False
-    for _ in range(RESTARTS):  # a simplex that has collapsed is set up again
+    x = np.clip(np.asarray(start, dtype=float), low, high)
+    best, left, converged = loss(x), evaluations, False
+    while left > 0 and not converged:
+        options = {"maxfev": left, "xatol": 1e-3, "fatol": 1e-6, "adaptive": low.size > 8}
         polish = minimize(
-            loss, x, method="Nelder-Mead", bounds=list(zip(low, high, strict=True)),
-            options={"maxfev": PATIENCE * generations * low.size // 4, "xatol": 1e-3, "fatol": 1e-6, "adaptive": True},
-        )  # fmt: skip
-        evaluations += int(polish.nfev)
+            loss, x, method="Nelder-Mead", bounds=list(zip(low, high, strict=True)), options=options
+        )
+        left -= int(polish.nfev)
         gain = best - float(polish.fun)
         if gain > 0.0:
             x, best = np.clip(polish.x, low, high), float(polish.fun)
         converged = bool(polish.success) and gain < SMALL_GAIN * best
-        if converged:
-            break
-    return Fit(form, x, form.build(x), best, converged, evaluations)
+    return Fit(form, x, form.build(x), best, converged, spent + evaluations - left)
+
+
+def fit_smooth(
+    form: Form, objective: Objective, starts: Sequence[np.ndarray], *, iterations: int, tries: int = 1
+) -> Fit:
+    """The same for a form whose loss is smooth in its numbers: least squares from the `tries` best of
+    the starts, then a simplex, as clipped efficacies and lost memories are not smooth everywhere."""
+    from scipy.optimize import least_squares
+
+    low, high = np.array(form.low), np.array(form.high)
+    count = [0]
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        count[0] += 1
+        return objective.residuals(form.build(np.clip(x, low, high)))
+
+    def jacobian(x: np.ndarray) -> np.ndarray:
+        here, columns = residuals(x), []
+        for i in range(x.size):
+            step = np.zeros(x.size)
+            step[i] = DIFFERENCE if x[i] + DIFFERENCE <= high[i] else -DIFFERENCE
+            columns.append((residuals(x + step) - here) / step[i])
+        return np.array(columns).T
+
+    inside = [np.clip(start, low + 1e-6, high - 1e-6) for start in starts]
+    inside.sort(key=lambda x: float(np.sum(residuals(x) ** 2)))
+    found = [
+        least_squares(
+            residuals, x, jac=jacobian, bounds=(low, high), max_nfev=iterations, ftol=1e-4, xtol=1e-4
+        )
+        for x in inside[:tries]
+    ]
+    best = min([f.x for f in found] + inside[:1], key=lambda x: float(np.sum(residuals(x) ** 2)))
+    return fit_near(form, objective, best, evaluations=SIMPLEX * low.size, spent=count[0])
 
 
 def profile_interval(
@@ -203,7 +245,7 @@ def step_table_form(setting: Setting) -> Form:
 def hill_form(setting: Setting) -> Form:
     """Smooth thresholds, gamma / (1 + (theta / c)^n), in a cubic well: eight numbers.  Calcium and
     theta are counted from rest."""
-    a, b = setting.bounds()
+    highest = setting.bounds()[1]
     calcium = setting.calcium()
     step = step_form(setting)
 
@@ -213,7 +255,7 @@ def hill_form(setting: Setting) -> Form:
         return dataclasses.replace(step.build(x[:6]), rates=table, name="Hill")
 
     low, high = (*step.low, 0.0, 0.0), (*step.high, 1.3, 1.3)
-    high = (*high[:1], b + 0.5, *high[2:])
+    high = (*high[:1], highest + 0.5, *high[2:])
     return Form("Hill thresholds, cubic well", (*step.numbers, "n_d", "n_p"), low, high, build)
 
 
@@ -248,34 +290,48 @@ def general_start(setting: Setting, hill: Fit, nodes: int = 6) -> np.ndarray:
     return np.concatenate([hill.x[4:6], *logs])
 
 
-def filter_form(setting: Setting) -> Form:
-    """Hill potentiation, and depression by a phosphatase that calcium turns on above theta_d and, as
-    a kinase does, off above a third threshold; its own times are free.  Thirteen numbers."""
+def filter_form(setting: Setting, nodes: int = 6) -> Form:
+    """Two variables: any potentiation rate, and depression by a phosphatase that turns on and off at
+    any rates, all given by their logarithms at `nodes` levels of calcium; a cubic well."""
     a, b = setting.bounds()
+    places = np.linspace(a, b, nodes)
     calcium = setting.calcium()
-    hill = hill_form(setting)
+    where = np.log10(np.maximum(calcium - setting.trace.rest, 1e-12))
+    general = general_form(setting, nodes)
 
     def build(x: np.ndarray) -> CalciumRule:
-        up = 10.0 ** x[3] * _hill(calcium, setting, x[1], x[7])
-        on = 10.0 ** x[8] * _hill(calcium, setting, x[0], x[6])
-        off = 10.0 ** x[9] + 10.0 ** x[10] * _hill(calcium, setting, x[11], x[12])
-        gamma_d = 10.0 ** x[2]
-        return dataclasses.replace(
-            hill.build(x[:8]), rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size),
-            filter=PhosphataseFilter(gamma_d, _row(calcium), _row(on), _row(off)), name="Hill with phosphatase",
+        up, on, off = (_bending(where, places, x[3 + k * nodes : 3 + (k + 1) * nodes]) for k in range(3))
+        off = np.where(where < places[0], 10.0 ** x[3 + 2 * nodes], off)
+        gain = float(10.0 ** x[2])
+        down = gain * on / (on + off)
+        return CalciumRule(
+            theta_d=_half(calcium, down), theta_p=_half(calcium, up), gamma_d=float(down.max()),
+            gamma_p=float(up.max()), tau=10.0 ** x[0], rho_star=float(x[1]), calcium=setting.trace,
+            rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size),
+            filter=PhosphataseFilter(gain, _row(calcium), _row(on), _row(off)), name="phosphatase",
         )  # fmt: skip
 
-    numbers = (*hill.numbers, "on", "off", "block", "theta_block", "n_block")
-    low, high = (*hill.low, -2.0, -2.5, -3.0, a, 0.0), (*hill.high, 2.0, 1.5, 2.0, b, 1.2)
-    return Form("two variables: Hill with phosphatase", numbers, low, high, build)
+    labels = tuple(f"{kind} {i}" for kind in ("potentiation", "on", "off") for i in range(nodes))
+    low = (*general.low[:2], -2.0, *(-5.0,) * (2 * nodes), *(-2.5,) * nodes)
+    high = (*general.high[:2], 1.5, *(2.0,) * (2 * nodes), *(2.0,) * nodes)
+    return Form(
+        "two variables: rates and phosphatase", ("tau", "rho_star", "gain", *labels), low, high, build
+    )
 
 
-def filter_start(setting: Setting, hill: Fit) -> np.ndarray:
-    """A phosphatase so fast that it changes little, weakly blocked at high calcium."""
-    a, b = setting.bounds()
-    start = np.concatenate([hill.x, [0.3, 0.0, -1.0, 0.5 * (a + b), 0.5]])
-    start[2] += 0.2
-    return np.asarray(start)
+def filter_starts(general: Fit, nodes: int = 6) -> list[np.ndarray]:
+    """Phosphatases of several speeds that give the depression of a one-variable rule at equilibrium."""
+    x = general.x
+    down = 10.0 ** x[2 : 2 + nodes]
+    starts = []
+    for excess in (1.5, 6.0):
+        gain = excess * float(down.max())
+        for pace in (0.1, 0.4, 2.0, 8.0):
+            on, off = pace * down / gain, pace * (1.0 - down / gain)
+            starts.append(
+                np.concatenate([x[:2], [np.log10(gain)], x[2 + nodes :], np.log10(on), np.log10(off)])
+            )
+    return starts
 
 
 def _hill(calcium: np.ndarray, setting: Setting, x: float, n: float) -> np.ndarray:
