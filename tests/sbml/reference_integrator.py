@@ -228,11 +228,6 @@ def compile_formulas(
             text[node] = place[node.name]
         elif node.is_number:
             text[node] = f"({node.value!r})".replace("nan", "NAN").replace("inf", "INF")
-        elif node.op in ("add", "mul") and len(node.args) > 50:
-            text[node] = f"x{index}"
-            lines.append(
-                f"    x{index} = {'sum' if node.op == 'add' else 'prod'}([{', '.join(text[a] for a in node.args)}])"
-            )
         else:
             text[node] = f"x{index}"
             lines.append(f"    x{index} = {_python(node, [text[a] for a in node.args])}")
@@ -244,8 +239,8 @@ def compile_formulas(
 
 def _python(node: Expr, args: list[str]) -> str:
     signs = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-    if node.op in ("add", "mul"):
-        return (" + " if node.op == "add" else " * ").join(args)
+    if node.op in ("add", "mul"):  # (a long chain of signs would nest too deep for Python's parser)
+        return f"{'sum' if node.op == 'add' else 'prod'}([{', '.join(args)}])"
     if node.op in signs:
         return f"1.0 if {f' {signs[node.op]} '.join(args)} else 0.0"
     if node.op in ("and", "or"):
