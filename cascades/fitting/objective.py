@@ -79,12 +79,35 @@ class Objective:
         return self.log_likelihood(x) + log_prior(self.problem, np.asarray(x, float))[0]
 
     def log_posterior_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope, _ = self.local_model(x)
+        return value, slope
+
+    def local_model(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Log-posterior, its gradient, and the expected curvature of its negative."""
         x = np.asarray(x, float)
-        evaluation = self.evaluate(x, slopes=True)
+        return self.local_model_of(x, self.evaluate(x, slopes=True))
+
+    def local_model_of(self, x: np.ndarray, evaluation: Evaluation) -> tuple[float, np.ndarray, np.ndarray]:
+        """The same from an evaluation that is there already."""
         penalty, slope = self._penalty(x, evaluation)
         prior, prior_slope = log_prior(self.problem, x)
-        value = evaluation.comparison.log_likelihood - penalty + prior
-        return value, evaluation.comparison.gradient - slope + prior_slope
+        comparison = evaluation.comparison
+        information = comparison.fisher_information
+        if evaluation.failed_rows.size:
+            information = information + np.eye(x.size)
+        return (
+            comparison.log_likelihood - penalty + prior,
+            comparison.gradient - slope + prior_slope,
+            information,
+        )
+
+    def heights(self, points: np.ndarray) -> np.ndarray:
+        """Minus the log-posterior at many points, shape (points, parameters), as one batch."""
+        found = []
+        for x, evaluation in zip(points, self.evaluate_many(points, slopes=False), strict=True):
+            likelihood = evaluation.comparison.log_likelihood - self._penalty(x, evaluation)[0]
+            found.append(-likelihood - log_prior(self.problem, x)[0])
+        return np.array(found)
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """(simulated - measured) / sigma after the transformation, shape (measurements,)."""

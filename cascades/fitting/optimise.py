@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import tempfile
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.errors import OutputExists, UnknownName
+from cascades.fitting.hierarchical import Hierarchy
 from cascades.fitting.result import FitResult, StartResult
 
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitProblem
 
-METHODS = ("least squares", "cma")
+METHODS = ("trust region", "least squares", "cma")
+SCREENED = 20  # points looked at per start
+MARGIN = 1e-6  # distance of a start from its bounds
 TOLERANCE = 1e-10  # of cost, step and gradient, relative; below it nothing changes in printed digits
 
 
@@ -29,17 +33,17 @@ def fit(
     *,
     starts: int,
     seed: int,
-    method: str = "least squares",
+    method: str = "trust region",
     folder: str | Path | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> FitResult:
-    """Fit from `starts` Latin-hypercube points inside of the bounds.
+    """Fit from the best `starts` of many Latin-hypercube points inside of the bounds.
 
     Parameters
     ----------
-    method : "least squares" (scipy's trust-region reflective method with exact Jacobian) or "cma"
-        (covariance matrix adaptation, for objectives that jump: switches and outcomes).
+    method : "trust region" (with the Fisher information), "least squares" (scipy, normal noise
+        only), or "cma" (no derivatives, for objectives that jump: switches and outcomes)
     folder : path
         Where every finished start is kept; a second call with the same folder, problem, seed and
         method does only what is missing and gives the same result.
@@ -70,7 +74,8 @@ def fit(
 
 
 def starting_points(problem: FitProblem, starts: int, seed: int) -> np.ndarray:
-    """Latin-hypercube points inside of the bounds, each on its own scale, shape (starts, parameters).
+    """The best of `SCREENED` times as many Latin-hypercube points inside of the bounds, each on its own
+    scale, shape (starts, parameters).  Screening shares vector lanes, so it costs little.
 
     Infinite bounds are replaced by the nominal value and ten of its sizes to either side.
     """
@@ -80,29 +85,65 @@ def starting_points(problem: FitProblem, starts: int, seed: int) -> np.ndarray:
     width = 10.0 * np.maximum(1.0, np.abs(problem.nominal))
     lower = np.where(np.isfinite(lower), lower, problem.nominal - width)
     upper = np.where(np.isfinite(upper), upper, problem.nominal + width)
-    unit = qmc.LatinHypercube(len(problem.names), rng=np.random.default_rng(seed)).random(starts)
-    return lower + unit * (upper - lower)
+    unit = qmc.LatinHypercube(len(problem.names), rng=np.random.default_rng(seed)).random(starts * SCREENED)
+    points = lower + unit * (upper - lower)
+    heights = problem.objective.heights(Hierarchy(problem.objective).complete(points))
+    return points[np.argsort(heights, kind="stable")[:starts]]
 
 
 # --- one start ----------------------------------------------------------------------------------
 
 
 def optimise_from(problem: FitProblem, start: int, x0: np.ndarray, method: str, seed: int) -> StartResult:
-    """The local (or CMA) search from one point.  Never raises for a model that cannot be integrated."""
-    first = _objective(problem, x0)
-    if method == "cma" or not problem.objective.is_least_squares:
-        search = _cma if method == "cma" else _quasi_newton
-        x, evaluations, status = search(problem, x0, seed + start)
-    else:
-        x, evaluations, status = _least_squares(problem, x0)
-    return StartResult(start, first, _objective(problem, x), tuple(map(float, x)), evaluations, status)
+    """The search from one point.  Never raises for a model that cannot be integrated."""
+    search = {"trust region": _trust_region, "least squares": _least_squares, "cma": _cma}[method]
+    hierarchy = Hierarchy(problem.objective)
+    first = _height(problem, hierarchy.complete(x0[None])[0])
+    x, evaluations, status = search(problem, hierarchy, x0, seed + start)
+    return StartResult(start, first, _height(problem, x), tuple(map(float, x)), evaluations, status)
 
 
-def _objective(problem: FitProblem, x: np.ndarray) -> float:
+def _height(problem: FitProblem, x: np.ndarray) -> float:
     return float(-problem.objective.log_posterior(x))
 
 
-def _least_squares(problem: FitProblem, x0: np.ndarray) -> tuple[np.ndarray, int, str]:
+def _trust_region(
+    problem: FitProblem, hierarchy: Hierarchy, x0: np.ndarray, seed: int
+) -> tuple[np.ndarray, int, str]:
+    """Interior trust-region reflective search with the Fisher information as Hessian (Froehlich &
+    Sorger 2022, PLoS Comput Biol 18:e1010322), over the parameters that are not eliminated."""
+    import fides
+
+    free = hierarchy.free
+    calls = 0
+
+    def local(z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        nonlocal calls
+        calls += 1
+        x = x0.copy()
+        x[free] = z
+        _, value, slope, information = hierarchy.local_model(x)
+        return -value, -slope, information
+
+    lower, upper = problem.bounds
+    inside = np.clip(x0[free], lower[free] + MARGIN, upper[free] - MARGIN)
+    options = {fides.Options.MAXITER: 500, fides.Options.FATOL: 1e-8, fides.Options.FRTOL: 1e-9}
+    search = fides.Optimizer(local, ub=upper[free], lb=lower[free], verbose=logging.ERROR, options=options)
+    with np.errstate(all="ignore"):
+        try:
+            _, z, _, _ = search.minimize(inside)
+            status = search.exitflag.name.lower().replace("_", " ")
+        except (RuntimeError, np.linalg.LinAlgError, ValueError) as error:
+            z, status = search.x, f"stopped: {error}"
+    x = x0.copy()
+    x[free] = z
+    return hierarchy.complete(x[None])[0], calls, status
+
+
+def _least_squares(
+    problem: FitProblem, hierarchy: Hierarchy, x0: np.ndarray, seed: int
+) -> tuple[np.ndarray, int, str]:
+    """scipy's trust-region reflective least squares with our Jacobian; for normal noise only."""
     from scipy.optimize import least_squares
 
     memory: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
@@ -116,10 +157,9 @@ def _least_squares(problem: FitProblem, x0: np.ndarray) -> tuple[np.ndarray, int
 
     found = least_squares(
         lambda x: both(x)[0],
-        x0,
+        hierarchy.complete(x0[None])[0],
         jac=lambda x: both(x)[1],
         bounds=_open(problem.bounds),
-        x_scale=1.0,
         ftol=TOLERANCE,
         xtol=TOLERANCE,
         gtol=TOLERANCE,
@@ -128,18 +168,8 @@ def _least_squares(problem: FitProblem, x0: np.ndarray) -> tuple[np.ndarray, int
     return found.x, int(found.nfev), "converged" if found.status > 0 else "evaluations used up"
 
 
-def _quasi_newton(problem: FitProblem, x0: np.ndarray, seed: int) -> tuple[np.ndarray, int, str]:
-    from scipy.optimize import minimize
-
-    def both(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = problem.objective.log_posterior_and_gradient(x)
-        return -value, -slope
-
-    found = minimize(both, x0, jac=True, method="L-BFGS-B", bounds=list(zip(*problem.bounds, strict=True)))
-    return found.x, int(found.nfev), "converged" if found.success else str(found.message)
-
-
-def _cma(problem: FitProblem, x0: np.ndarray, seed: int) -> tuple[np.ndarray, int, str]:
+def _cma(problem: FitProblem, hierarchy: Hierarchy, x0: np.ndarray, seed: int) -> tuple[np.ndarray, int, str]:
+    """Covariance matrix adaptation (Hansen 2016, arXiv:1604.00772) for objectives that jump."""
     import cma
 
     lower, upper = problem.bounds
@@ -155,9 +185,11 @@ def _cma(problem: FitProblem, x0: np.ndarray, seed: int) -> tuple[np.ndarray, in
     search = cma.CMAEvolutionStrategy(x0, 0.2, options)
     while not search.stop():
         candidates = search.ask()
-        search.tell(candidates, [_objective(problem, np.asarray(c)) for c in candidates])
+        heights = problem.objective.heights(hierarchy.complete(np.array(candidates)))
+        search.tell(candidates, list(heights))
     reason = ", ".join(search.stop())
-    return np.asarray(search.result.xbest), int(search.result.evaluations), f"stopped by {reason}"
+    best = hierarchy.complete(np.asarray(search.result.xbest)[None])[0]
+    return best, int(search.result.evaluations), f"stopped by {reason}"
 
 
 def _open(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

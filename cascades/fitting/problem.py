@@ -49,7 +49,9 @@ class FitParameter:
     prior: Prior | None = None
 
     def to_scale(self, value: float) -> float:
-        return value if self.scale == "lin" else math.log(value) / _LOG_OF_BASE[self.scale]
+        if self.scale == "lin":
+            return value
+        return math.log(value) / _LOG_OF_BASE[self.scale] if value > 0.0 else -math.inf
 
     def from_scale(self, value: float) -> float:
         return value if self.scale == "lin" else math.exp(value * _LOG_OF_BASE[self.scale])
