@@ -5,6 +5,7 @@ from __future__ import annotations
 from cascades.continuation.branch import Branch, SpecialPoint
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.diagram import RegionMap, branches, region_map
+from cascades.continuation.ensemble import BranchEnsemble, branch_ensemble
 from cascades.continuation.equilibria import equilibria
 from cascades.continuation.one_parameter import continuation
 from cascades.continuation.orbits import Orbit, OrbitBranch, orbit_from_simulation, periodic_orbits
@@ -17,6 +18,7 @@ from cascades.continuation.two_parameter import fold_curve, hopf_curve
 
 __all__ = [
     "Branch",
+    "BranchEnsemble",
     "ContinuationSettings",
     "Orbit",
     "OrbitBranch",
@@ -29,6 +31,7 @@ __all__ = [
     "SymbolicProblem",
     "Threshold",
     "as_problem",
+    "branch_ensemble",
     "branches",
     "continuation",
     "equilibria",

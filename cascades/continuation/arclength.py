@@ -18,6 +18,8 @@ from cascades.continuation.settings import ContinuationSettings
 MOST_ITERATIONS = 8
 EASY, HARD = 3, 5  # Newton iterations up to which the step grows, and from which it shrinks
 GROW, SHRINK = 1.5, 0.6
+TRUE_CROSSING = 1e-2  # of the first step: a determinant that turns over so short a step has done so
+ASIDE = 0.35  # of a step, the most between prediction and correction
 
 
 class Linear(abc.ABC):
@@ -173,7 +175,11 @@ def _advance(
             u, iterations = found
             there = point_at(curve, u, here.tangent)
             turn = float(there.tangent @ here.tangent)
-            if np.isfinite(turn) and turn > settings.sharpest_turn and there.orientation != 0.0:
+            aside = float(np.linalg.norm(u - here.u - h * here.tangent))
+            # a sign that turns tells of a branch point, or of a jump onto a neighbouring branch
+            same = there.orientation == here.orientation or h < TRUE_CROSSING * settings.first_step
+            fits = np.isfinite(turn) and turn > settings.sharpest_turn and aside < ASIDE * h
+            if fits and same and there.orientation != 0.0:
                 used = h
                 if iterations <= EASY and turn > 1.0 - 0.5 * (1.0 - settings.sharpest_turn):
                     h = min(h * GROW, settings.largest_step)

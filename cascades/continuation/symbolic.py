@@ -79,6 +79,11 @@ class SymbolicProblem(Problem):
         """Rows and columns of the entries of the Jacobian that are not identically zero."""
         return self._jacobian_entries[0], self._jacobian_entries[1]
 
+    @property
+    def jacobian_formulas(self) -> list[Expr]:
+        """The entries named by `sparsity`."""
+        return self._jacobian_entries[2]
+
     def _along(self, formulas: Sequence[Expr], letter: str) -> list[Expr]:
         names = self.state_names
         return directional(

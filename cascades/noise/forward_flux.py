@@ -104,7 +104,7 @@ def switching_rate(
 def _collect(  # type: ignore[no-untyped-def]
     address, n, p, starts, species, amounts, weights, edge, far, states, seed, longest
 ):
-    """Upward crossings of the first interface by one long path; time beyond it does not count."""
+    """Upward crossings of the first interface by one long path, put back to its start when it arrives."""
     key = stream_key(seed, uint64(0))
     a = np.empty(starts.size - 1)
     start = n.copy()
@@ -117,8 +117,7 @@ def _collect(  # type: ignore[no-untyped-def]
         j, wait, count = next_event(address, n, p, a, key, count)
         if j < 0:
             break
-        if inside:
-            elapsed += wait
+        elapsed += wait
         for i in range(starts[j], starts[j + 1]):
             n[species[i]] += amounts[i]
         order = 0.0

@@ -27,6 +27,7 @@ def stream_key(seed: Any, stream: Any) -> Any:
 @njit(cache=True, inline="always")
 def uniform(key, count):  # type: ignore[no-untyped-def]
     """In (0, 1), 53 bits."""
+    key = uint64(key)
     half = uint64(32)
     y = uint64(count) * key
     x = y
@@ -47,7 +48,7 @@ def uniform(key, count):  # type: ignore[no-untyped-def]
 def normal(key, count):  # type: ignore[no-untyped-def]
     """Standard normal from numbers `count` and `count + 1` (Box & Muller 1958)."""
     u = uniform(key, count)
-    return math.sqrt(-2.0 * math.log(u)) * math.cos(_PI2 * uniform(key, count + 1))
+    return math.sqrt(-2.0 * math.log(u)) * math.cos(_PI2 * uniform(key, uint64(count) + uint64(1)))
 
 
 @njit(cache=True)
@@ -67,7 +68,7 @@ def poisson(mean, key, count):  # type: ignore[no-untyped-def]
             k += 1
             p *= mean / k
             total += p
-        return k, count + 1
+        return k, count + uint64(1)
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = -0.059 + 0.02483 * b
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
@@ -75,8 +76,8 @@ def poisson(mean, key, count):  # type: ignore[no-untyped-def]
     log_mean = math.log(mean)
     while True:
         u = uniform(key, count) - 0.5
-        v = uniform(key, count + 1)
-        count += 2
+        v = uniform(key, count + uint64(1))
+        count += uint64(2)
         us = 0.5 - abs(u)
         k = int(math.floor((2.0 * a / us + b) * u + mean + 0.43))
         if us >= 0.07 and v <= limit:
