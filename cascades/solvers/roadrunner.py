@@ -50,7 +50,9 @@ class _Member:
         self.runner = runner
         equations, model = problem.compiled.equations, _model(problem)
         self.names = [_selection(model, name) for name in equations.state_names]
-        self.parameter_names = equations.parameter_names
+        self.parameter_names = [
+            _selection(model, name) if name in model.by_id else name for name in equations.parameter_names
+        ]
         self.sent = np.full(len(self.parameter_names), np.nan)
         self.last: np.ndarray | None = None
 
