@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cascades.compiler.reduced import ReducedSystem
     from cascades.compiler.tangents import TangentCode
 
+_WORTH_OPTIMISING = 0.3  # s of running
 _KEPT = 64  # compiled models remembered by a process
 _compiled: OrderedDict[str, CompiledModel] = OrderedDict()
 _lock = threading.Lock()
@@ -336,7 +337,17 @@ class CompiledModel:
             found = self._lane_codes.get(lanes)
             if found is None:
                 found = self._lane_codes[lanes] = build_lane_code(self, lanes)
+            elif found.library.is_quick and self._spent.get(lanes, 0.0) > _WORTH_OPTIMISING:
+                found = self._lane_codes[lanes] = build_lane_code(self, lanes, quick=False)
         return found
+
+    def note_use(self, lanes: int, seconds: float) -> None:
+        """Tell how long lane code ran: code that is used much is compiled once more, better."""
+        self._spent[lanes] = self._spent.get(lanes, 0.0) + seconds
+
+    @cached_property
+    def _spent(self) -> dict[int, float]:
+        return {}
 
     def tangent_code(self, lanes: int, padded: int) -> TangentCode:
         """The derivative of a Rosenbrock stage, for vectors of `lanes` directions."""

@@ -52,7 +52,7 @@ def _gradient(node: Expr, wanted: frozenset[str], done: Mapping[Expr, Gradient])
         coefficient = node.args[0]
         rest = node.args[1] if len(node.args) == 2 else _find(Expr("mul", node.args[1:]), wanted, done)
         inner = done[rest]
-        return {name: mul(coefficient, slope) for name, slope in inner.items()}
+        return {name: _scaled(coefficient, slope) for name, slope in inner.items()}
     outer = [
         (slope, done[child])
         for child, slope in zip(children(node), _slopes(node, lambda c: bool(done[c])), strict=True)
@@ -67,6 +67,15 @@ def _find(rest: Expr, wanted: frozenset[str], done: Mapping[Expr, Gradient]) -> 
     if rest not in done:
         done[rest] = _gradient(rest, wanted, done)  # type: ignore[index]
     return rest
+
+
+def _scaled(coefficient: Expr, slope: Expr) -> Expr:
+    """Their product; a product without a number is in order already, and need not be sorted again."""
+    if slope.op == "symbol":
+        return Expr("mul", (coefficient, slope))
+    if slope.op == "mul" and not slope.args[0].is_number:
+        return Expr("mul", (coefficient, *slope.args))
+    return mul(coefficient, slope)
 
 
 def _sum_of(terms: Sequence[tuple[Expr, Gradient]]) -> Gradient:
@@ -163,7 +172,8 @@ def _wins(args: tuple[Expr, ...], i: int, relation: str) -> Expr:
 
 
 def _of_product(node: Expr, i: int) -> Expr:
-    return mul(*(arg for j, arg in enumerate(node.args) if j != i))
+    rest = (*node.args[:i], *node.args[i + 1 :])  # still in order
+    return rest[0] if len(rest) == 1 else Expr("mul", rest)
 
 
 def _of_power(node: Expr, i: int) -> Expr:

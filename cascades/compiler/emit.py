@@ -16,6 +16,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappush, heapreplace
 
 from cascades.compiler.tape import FREE, Row, Tape, live_steps, operands, write_tape
 from cascades.expression import Expr
@@ -124,17 +125,15 @@ def _crossing(tape: Tape, pieces: list[list[int]]) -> tuple[dict[int, tuple[int,
 def _assign_rows(crossing: Mapping[int, tuple[int, int]]) -> tuple[dict[int, int], int]:
     """Rows of scratch, reused after the last piece that reads them."""
     rows: dict[int, int] = {}
-    free: list[int] = []
-    busy: list[tuple[int, int]] = []
+    busy: list[tuple[int, int]] = []  # a heap of (last piece, row)
     n_rows = 0
     for value, (first, last) in sorted(crossing.items(), key=lambda item: (item[1][0], item[0])):
-        free += [row for end, row in busy if end < first]
-        busy = [(end, row) for end, row in busy if end >= first]
-        if not free:
-            free.append(n_rows)
-            n_rows += 1
-        rows[value] = free.pop()
-        busy.append((last, rows[value]))
+        if busy and busy[0][0] < first:
+            rows[value] = heapreplace(busy, (last, busy[0][1]))[1]
+            continue
+        rows[value] = n_rows
+        heappush(busy, (last, n_rows))
+        n_rows += 1
     return rows, n_rows
 
 

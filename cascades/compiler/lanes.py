@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 UNROLL = 10_000  # multiply-adds up to which the factorisation is written out as code
 TIME_ROW, SHIFT_ROW, FIRST_MODE = 0, 1, 2  # rows of the context x
-_SHIFT = "1/(h gamma)"
 Table = npt.NDArray[np.int32]
 
 
@@ -133,13 +132,12 @@ def _replace(roots: Iterable[Expr], relations: dict[Expr, str], varying: set[str
     return [new[root] for root in roots]
 
 
-def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
-    """Compile, or load from the cache."""
+def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) -> LaneCode:
+    """Compile, or load from the cache; `quick` takes code that is optimised less if there is no better."""
     equations = compiled.equations
     n = len(equations.state_names)
     frozen = freeze(compiled)
     rows = dict(compiled.rows)
-    rows[_SHIFT] = ("x", SHIFT_ROW)
     rows |= {name: ("x", FIRST_MODE + k) for k, name in enumerate(frozen.modes)}
     pattern = dependencies(frozen.rates, equations.state_names)
     algebraic = [i for i, flag in enumerate(equations.is_algebraic) if flag]
@@ -153,10 +151,11 @@ def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
     def text() -> str:
         same = frozen.rates == tuple(equations.rates)
         slopes = compiled.state_gradients if same else gradients(frozen.rates, equations.state_names)
-        matrix = _step_matrix(slopes, factors, equations.state_names, set(algebraic))
+        named = _matrix_slopes(slopes, factors, equations.state_names)
+        matrix = _StepMatrix(named, factors, rows, set(algebraic))
         codes = [
             emit_function("rates", frozen.rates, rows, lanes),
-            _emit_factor(matrix, factors, rows, lanes) if unrolled else _emit_matrix(matrix, rows, lanes),
+            _emit_factor(matrix, lanes) if unrolled else _emit_matrix(matrix, lanes),
             emit_tape("solve", _solution_tape(factors), lanes),
         ]
         if depends_on_time:
@@ -166,7 +165,7 @@ def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
             codes.append(emit_function("conditions", watched, rows, lanes))
         return module_text(codes, lanes)
 
-    library = build(f"{equations.content_hash} {lanes} lanes", names, text)
+    library = build(f"{equations.content_hash} {lanes} lanes", names, text, quick=quick)
     return LaneCode(
         lanes=lanes,
         n_states=n,
@@ -185,57 +184,73 @@ def build_lane_code(compiled: CompiledModel, lanes: int) -> LaneCode:
     )
 
 
-def _step_matrix(
-    slopes: Sequence[dict[str, Expr]], factors: Factorisation, names: Sequence[str], algebraic: set[int]
+def _matrix_slopes(
+    slopes: Sequence[dict[str, Expr]], factors: Factorisation, names: Sequence[str]
 ) -> list[list[Expr]]:
-    """Rows of W = M / (h gamma) - J in pivot order, zero where only fill-in stands."""
-    matrix = []
-    for i, columns in enumerate(factors.columns):
-        row, entries = factors.row_of[i], []
-        for j in columns:
-            column = factors.column_of[j]
-            slope = mul(-1, slopes[row].get(names[column], ZERO))
-            on_diagonal = row == column and row not in algebraic
-            entries.append(add(symbol(_SHIFT), slope) if on_diagonal else slope)
-        matrix.append(entries)
-    return matrix
+    """The Jacobian's formulas in the rows and columns of the factors, zero where only fill-in stands."""
+    return [
+        [slopes[row].get(names[factors.column_of[j]], ZERO) for j in columns]
+        for row, columns in zip(factors.row_of, factors.columns, strict=True)
+    ]
 
 
-def _emit_matrix(matrix: list[list[Expr]], rows: dict[str, Row], lanes: int) -> Code:
-    return emit_function("factor", [entry for row in matrix for entry in row], rows, lanes)
+class _StepMatrix:
+    """W = M / (h gamma) - J, entry by entry on a tape."""
+
+    def __init__(
+        self, slopes: list[list[Expr]], factors: Factorisation, rows: dict[str, Row], algebraic: set[int]
+    ):
+        self.tape = Tape()
+        self.slopes, self.factors, self.algebraic = slopes, factors, algebraic
+        self.lower = lower_into(self.tape, [slope for row in slopes for slope in row], rows)
+
+    def row(self, i: int) -> dict[int, int | None]:
+        """The values of row i by column, in pivot order; None where there is nothing."""
+        found: dict[int, int | None] = {}
+        row = self.factors.row_of[i]
+        for j, slope in zip(self.factors.columns[i], self.slopes[i], strict=True):
+            value = None if slope is ZERO else self.lower(slope)
+            if row == self.factors.column_of[j] and row not in self.algebraic:
+                shift = self.tape.make("load", "x", SHIFT_ROW)
+                found[j] = shift if value is None else self.tape.make("sub", shift, value)
+            else:
+                found[j] = None if value is None else self.tape.make("neg", value)
+        return found
+
+    def store(self, i: int, row: dict[int, int | None]) -> None:
+        for j, value in row.items():
+            self.tape.store(self.factors.place(i, j), self.tape.constant(0.0) if value is None else value)
 
 
-def _emit_factor(matrix: list[list[Expr]], factors: Factorisation, rows: dict[str, Row], lanes: int) -> Code:
+def _emit_matrix(matrix: _StepMatrix, lanes: int) -> Code:
+    for i in range(len(matrix.slopes)):
+        matrix.store(i, matrix.row(i))
+    return emit_tape("factor", matrix.tape, lanes)
+
+
+def _emit_factor(matrix: _StepMatrix, lanes: int) -> Code:
     """The matrix and its LU in one go, row by row: a row's entries stay in registers."""
-    tape = Tape()
-    lower = lower_into(tape, [entry for row in matrix for entry in row], rows)
+    tape = matrix.tape
     upper: list[list[tuple[int, int]]] = []  # per row: (column, value) right of the diagonal
     inverse: list[int] = []
     one = tape.constant(1.0)
-    for i, columns in enumerate(factors.columns):
-        row = {
-            j: None if entry is ZERO else lower(entry) for j, entry in zip(columns, matrix[i], strict=True)
-        }
+    for i, columns in enumerate(matrix.factors.columns):
+        row = matrix.row(i)
         for k in columns:
-            if k >= i:
-                break
             value = row[k]
-            if value is None:
+            if k >= i or value is None:
                 continue
             factor = row[k] = tape.make("mul", value, inverse[k])
             for j, u in upper[k]:
                 old = row[j]
-                if old is None:
-                    row[j] = tape.make("neg", tape.make("mul", factor, u))
-                else:
-                    row[j] = tape.make("fnma", factor, u, old)
+                product = tape.make("neg", tape.make("mul", factor, u)) if old is None else None
+                row[j] = tape.make("fnma", factor, u, old) if product is None else product
         diagonal = row[i]
-        row[i] = tape.make("div", one, tape.constant(0.0) if diagonal is None else diagonal)
-        inverse.append(row[i])  # type: ignore[arg-type]
+        pivot = tape.make("div", one, tape.constant(0.0) if diagonal is None else diagonal)
+        row[i] = pivot
+        inverse.append(pivot)
         upper.append([(j, v) for j, v in row.items() if j > i and v is not None])
-        for j in columns:
-            value = row[j]
-            tape.store(factors.place(i, j), tape.constant(0.0) if value is None else value)
+        matrix.store(i, row)
     return emit_tape("factor", tape, lanes)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,9 @@ class Rodas5P(Solver):
                 if reason == lanes.ATTENTION:
                     give_up(events.respond(state, rows), state, job)
 
+        start = time.perf_counter()
         _in_threads(work, self._n_threads(problem.n_members, width), job["halt"])
+        problem.compiled.note_use(width, time.perf_counter() - start)
         return Solution(job["out"], job["status"], job["reached"], job["steps"])
 
     def _n_threads(self, members: int, lanes: int) -> int:
