@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import cascades
+from cascades import compile_model, load_model
 from cascades.card import model_card
 from cascades.claims import check_claim
 from cascades.claims.check import subject_of
 from cascades.plot import COLOURS, GREY, INK, new_figure, styled
 from cascades.protocols import Protocol, hfs, lfs, pairing, setting
+from cascades.simulate import simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def _range(expected: float, tolerance: float) -> str:
 @styled
 def draw(path: Path, *, quick: bool = False) -> None:
     """The figure: time courses, frequency response, spike timing, sliding threshold, size."""
-    compiled = cascades.compile_model(cascades.load_model(MODEL))
+    compiled = compile_model(load_model(MODEL))
     figure, axes = new_figure(2, 3, width=12.0, height=6.4)
     _potentiation(compiled, axes[0, 0])
     _depression(compiled, axes[0, 1])
@@ -94,7 +95,7 @@ def _courses(
     compiled: CompiledModel, axis: Axes, runs: Mapping[str, Protocol], hours: float, of: str = "efficacy"
 ) -> None:
     times = np.linspace(0.0, hours * HOUR, 241)
-    trajectory = cascades.simulate(compiled, times, protocol=list(runs.values()))
+    trajectory = simulate(compiled, times, protocol=list(runs.values()))
     for name, y, colour in zip(runs, trajectory[of], COLOURS, strict=False):
         axis.plot(times / HOUR, y / y[0], label=name, color=colour)
     axis.axhline(1.0, color=GREY, linewidth=0.6)
@@ -158,7 +159,7 @@ def _frequency(compiled: CompiledModel, axis: Axes, rates: Sequence[float]) -> N
 
 def _sliding(compiled: CompiledModel, axis: Axes, rates: Sequence[float]) -> None:
     for (name, values), colour in zip(SLIDERS.items(), COLOURS, strict=False):
-        rest = cascades.simulate(compiled, [0.0, SETTLE], values=values).final()
+        rest = simulate(compiled, [0.0, SETTLE], values=values).final()
         change = [_changes(compiled, [lfs(rate=r)], 900.0 / r + HOUR, values, rest)[0] for r in rates]
         axis.semilogx(rates, change, "o-", markersize=3, color=colour, label=name)
     axis.axhline(1.0, color=GREY, linewidth=0.6)
@@ -175,7 +176,7 @@ def _changes(
     initial: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """Efficacy at `until` [s] over that at the start, one per protocol."""
-    run = cascades.simulate(compiled, [0.0, until], protocol=list(protocols), values=values, initial=initial)
+    run = simulate(compiled, [0.0, until], protocol=list(protocols), values=values, initial=initial)
     return np.asarray(run["efficacy"][:, 1] / run["efficacy"][:, 0])
 
 
