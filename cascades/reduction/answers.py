@@ -10,6 +10,7 @@ import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
 from cascades.errors import RuleError
+from cascades.reduction.cut import POST, PRE
 from cascades.reduction.families import Case
 from cascades.reduction.states import RestingStates
 from cascades.simulate import simulate
@@ -42,6 +43,7 @@ def answers(
     rest: float,
     *,
     delay: float,
+    ports: tuple[str, str] = (PRE, POST),
     solver: str | Solver,
     rtol: float,
 ) -> Answers:
@@ -56,6 +58,7 @@ def answers(
         Time [s] after the protocol at which the outcome is read.
     delay : float
         Of the presynaptic spikes [s].
+    ports : of the presynaptic and of the postsynaptic spikes
     """
     starts = 2 if states.is_bistable else 1
     end, final = np.full((len(cases), 2), np.nan), np.full((len(cases), 2), np.nan)
@@ -65,7 +68,9 @@ def answers(
         rows = order[first : first + MEMBERS]
         whole = max(cases[k].end for k in rows)
         # all cases of a batch end together, so that they are read at the same times
-        protocols = [cases[k].protocol(shift=whole - cases[k].end, delay=delay) for k in rows] * starts
+        protocols = [
+            cases[k].protocol(shift=whole - cases[k].end, delay=delay, ports=ports) for k in rows
+        ] * starts
         y = np.repeat(initial[:starts], len(rows), axis=0)
         found = simulate(
             model, [0.0, whole, whole + rest], protocol=protocols, rtol=rtol, solver=solver, throw=False,

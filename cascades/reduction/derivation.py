@@ -20,6 +20,7 @@ from cascades.reduction.certificate import Certificate, joined, score
 from cascades.reduction.constant import ConstantRuns, constant_runs, cubic_well, resting_well
 from cascades.reduction.cut import clamp, keep
 from cascades.reduction.drive import Drive, calibrated_trace, generated, largest_calcium, own
+from cascades.reduction.exact import exact_rule
 from cascades.reduction.families import TRAINING_CASES, held_out, training
 from cascades.reduction.ladder import Level, Report
 from cascades.reduction.rule import CalciumRule, CalciumTrace, WellTable
@@ -127,7 +128,7 @@ class Derivation:
     def _ask(self, cases: list[Any]) -> Answers:
         return answers(
             self.drive.model, self.weight, self.states, self.drive.initial, cases, self.rest,
-            delay=self.drive.delay, solver=self.solver, rtol=self.rtol,
+            delay=self.drive.delay, ports=self.drive.ports, solver=self.solver, rtol=self.rtol,
         )  # fmt: skip
 
     @cached_property
@@ -187,9 +188,47 @@ class Derivation:
 
     def levels(self) -> tuple[Level, ...]:
         """Most faithful first."""
-        found = [self.graded()]
         self.held_out  # noqa: B018  (its progress comes before that of the fits)
-        return (*found, *self.fitted_levels())
+        exact = self.exact()
+        if exact:
+            return (*exact, *self.fitted_levels(), self.graded())
+        few = self.few_equations() if self.budget == "full" else []
+        return (*few, *self.fitted_levels(), self.graded())
+
+    def exact(self) -> list[Level]:
+        """The rule that the model is, if it is one."""
+        found = exact_rule(
+            self.clamped, self.calcium, self.weight, self.states, self.drive.trace, self.highest
+        )
+        if found is None:
+            return []
+        self.notes.append("the model is a calcium rule; the exact level is read off its equations")
+        return [self.level("exact", self.named(found, "exact"), 0, None)]
+
+    def few_equations(self) -> list[Level]:
+        """The slow manifold, if the model has one that is found without knowing its molecules."""
+        from cascades.reduction.few import few_equations
+        from cascades.reduction.manifold import slow_manifold
+
+        self.progress("slow manifold", 0.5)
+        cases = [case for answer in self.held_out.values() for case in answer.cases]
+        top = max(self.highest, largest_calcium(cases, self.drive.trace))
+        try:
+            manifold = slow_manifold(self.clamped, self.calcium, self.weight, self.states, top)
+        except RuleError as error:
+            self.notes.append(f"no few-equation level: {error.reason}")
+            return []
+        replay = few_equations(manifold, self.drive.trace.tau)
+        replay(_first(self.objective.jumps), self.rest)  # compiled before it is timed
+
+        def judge(answer: Answers) -> tuple[np.ndarray, np.ndarray]:
+            return replay(jumps_of(answer.cases, self.drive.trace), self.rest)
+
+        filled = f"{manifold.unsolved:.1%} of the table is filled from its neighbours"
+        notes = (f"kept: {self.weight}, {', '.join(manifold.kept)}", filled)
+        certificate, seconds = self.certificate(judge, None, notes)
+        name = f"slow manifold, {manifold.size} equations"
+        return [Level(name, manifold, certificate, seconds, 0)]
 
     def fitted_levels(self) -> list[Level]:
         """The richer forms begin where the simpler ones ended; the quick budget has the step rule only."""

@@ -10,7 +10,7 @@ import numpy as np
 from cascades.compiler.compiled import CompiledModel
 from cascades.errors import RuleError
 from cascades.reduction.answers import answers
-from cascades.reduction.cut import PRE, driven, keep
+from cascades.reduction.cut import POST, PRE, driven, keep
 from cascades.reduction.families import Case, training
 from cascades.reduction.rule import CalciumTrace
 from cascades.reduction.states import RestingStates
@@ -35,6 +35,7 @@ class Drive:
     trace: CalciumTrace
     trace_r2: float
     delay: float
+    ports: tuple[str, str] = (PRE, POST)
 
 
 def generated(clamped: CompiledModel, calcium: str, states: RestingStates, trace: CalciumTrace) -> Drive:
@@ -53,29 +54,24 @@ def calibrated_trace(
     solver: str | Solver,
     rtol: float,
 ) -> CalciumTrace:
-    """Jumps of such a size that half of the random trains move a DOWN synapse UP (or, with one resting
-    state, halfway): smaller or larger ones would tell rules apart less."""
+    """Jumps of such a size that random trains tell rules apart best: outcomes from DOWN and from UP are
+    as mixed as they can be (with one resting state: efficacies are as spread as they can be)."""
     base = max(states.potentiates - states.rest, 1e-12)
     trace = CalciumTrace(states.rest, PRE_TO_POST * base, base, DECAY, DELAY)
     drive = generated(clamped, calcium, states, trace)
-    cases = training(12, seed=11)
-    sizes = np.geomspace(0.5, 32.0, 7)
+    cases = training(16, seed=11)
+    sizes = np.geomspace(0.2, 32.0, 12)
     scaled = [Case("", "", c.pre, c.post, c.scale * size) for size in sizes for c in cases]
     found = answers(
-        drive.model,
-        weight,
-        states,
-        drive.initial[[0, 0]],
-        scaled,
-        60.0,
-        delay=DELAY,
-        solver=solver,
-        rtol=rtol,
+        drive.model, weight, states, drive.initial, scaled, 60.0, delay=DELAY, solver=solver, rtol=rtol
     )
-    level = found.final if states.is_bistable else found.end
-    threshold = states.rho_star if states.is_bistable else 0.4
-    share = np.nanmean(level[:, 0].reshape(sizes.size, -1) > threshold, axis=1)
-    size = float(np.exp(np.interp(0.5, np.maximum.accumulate(share), np.log(sizes))))
+    if states.is_bistable:
+        up = np.nanmean((found.final > states.rho_star).reshape(sizes.size, -1, 2), axis=1)
+        mixed = (up * (1.0 - up)).sum(axis=1)
+    else:
+        mixed = np.nanvar(np.clip(found.end, 0.0, 1.0).reshape(sizes.size, -1), axis=1)
+    smooth = np.convolve(np.pad(mixed, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    size = float(sizes[np.argmax(smooth)])
     return CalciumTrace(states.rest, PRE_TO_POST * base * size, base * size, DECAY, DELAY)
 
 
@@ -84,16 +80,15 @@ def own(compiled: CompiledModel, calcium: str, weight: str, states: RestingState
     """The spine makes its own calcium; the trace is fitted to it."""
     equations = keep(compiled.equations, [weight, calcium])
     model = CompiledModel(equations)
-    missing = {PRE} - {port.name for port in equations.ports if port.kind == "spike"}
-    spiked = [port.name for port in compiled.equations.ports if port.kind == "spike"]
-    if not spiked and missing:
-        return _without_ports(model, calcium, states, clamped)
+    ports = _ports(compiled, calcium)
     start = simulate(model, [0.0, 50.0], solver=solver, rtol=rtol).values[0, -1]
     initial = np.array([start, start])
     for name, position in clamped.state_index.items():
         initial[:, model.state_index[name]] = [states.down[position], states.up[position]]
-    trace, r2 = _fitted_trace(keep_calcium(compiled, calcium), calcium, states.rest, solver=solver, rtol=rtol)
-    return Drive(model, initial, trace, r2, 0.0)
+    trace, r2 = _fitted_trace(
+        keep_calcium(compiled, calcium), calcium, states.rest, ports, solver=solver, rtol=rtol
+    )
+    return Drive(model, initial, trace, r2, 0.0, ports)
 
 
 def keep_calcium(compiled: CompiledModel, calcium: str) -> CompiledModel:
@@ -101,52 +96,67 @@ def keep_calcium(compiled: CompiledModel, calcium: str) -> CompiledModel:
     return CompiledModel(keep(compiled.equations, [calcium]))
 
 
-def _without_ports(
-    model: CompiledModel, calcium: str, states: RestingStates, clamped: CompiledModel
-) -> Drive:
-    """A model whose calcium moves but that has no port for spikes: they are added to calcium."""
-    raise RuleError(
-        calcium,
-        "it is a state, and the model has no port of kind 'spike' through which spikes could move it; "
-        "declare ports 'glutamate' and 'bap', or name the calcium input of a part",
-    )
+def _ports(compiled: CompiledModel, calcium: str) -> tuple[str, str]:
+    """The ports of presynaptic and postsynaptic spikes.  Raises RuleError if the model has none."""
+    spiked = [port.name for port in compiled.equations.ports if port.kind == "spike"]
+    pre = next((name for name in (PRE, "pre") if name in spiked), None)
+    post = next((name for name in (POST, "post") if name in spiked), None)
+    if pre is None or post is None:
+        raise RuleError(
+            calcium,
+            "it is not an input, and the model has no spike ports 'glutamate' and 'bap' (or 'pre' and "
+            "'post') that move it; declare them, or name the calcium input of a part",
+        )
+    return pre, post
 
 
 def _fitted_trace(
-    upstream: CompiledModel, calcium: str, rest: float, *, solver: str | Solver, rtol: float
+    upstream: CompiledModel,
+    calcium: str,
+    rest: float,
+    ports: tuple[str, str],
+    *,
+    solver: str | Solver,
+    rtol: float,
 ) -> tuple[CalciumTrace, float]:
-    """The exponential trace that follows calcium best in random trains, and its R2."""
-    from scipy.optimize import least_squares
+    """The exponential trace that follows calcium best in random trains, and its R2.
+
+    The jumps are linear in calcium and follow from the decay time and the delay, which are searched.
+    """
+    from scipy.optimize import minimize
 
     times = np.arange(0.0, PROBE_TIME, 0.002)
     cases = [_begun(case) for case in training(PROBES, seed=5)]
     start = simulate(upstream, [0.0, 50.0], solver=solver, rtol=rtol).values[0, -1]
     runs = simulate(
-        upstream, times, protocol=[case.protocol() for case in cases], solver=solver, rtol=rtol,
+        upstream,
+        times,
+        protocol=[case.protocol(ports=ports) for case in cases],
         initial=dict(zip(upstream.state_names, start, strict=True)),
-    )  # fmt: skip
+        solver=solver,
+        rtol=min(rtol, 1e-8),
+    )
     true = np.asarray(runs[calcium])
+    excess = (true - rest).ravel()
 
-    def misfit(x: np.ndarray) -> np.ndarray:
-        trace = _trace(rest, x)
-        said = [_scaled_trace(trace, case, times) for case in cases]
-        return np.asarray((np.array(said) - true).ravel())
+    def jumps(x: np.ndarray) -> tuple[np.ndarray, float]:
+        tau, delay = float(np.exp(x[0])), max(float(x[1]), 0.0)
+        units = [CalciumTrace(0.0, 1.0, 0.0, tau, delay), CalciumTrace(0.0, 0.0, 1.0, tau, delay)]
+        columns = np.array([[_scaled_trace(unit, case, times) for case in cases] for unit in units])
+        matrix = columns.reshape(2, -1).T
+        found = np.maximum(np.linalg.lstsq(matrix, excess, rcond=None)[0], 0.0)
+        return found, float(np.sum((matrix @ found - excess) ** 2))
 
-    size = np.log(max(float(true.max()) - rest, 1e-9) / 2.0)
-    fits = [
-        least_squares(
-            misfit, [size, size, np.log(decay), 0.002], diff_step=1e-5, x_scale=[1, 1, 1, 0.01], max_nfev=60
-        )
-        for decay in (0.02, 0.08)
+    grid = [
+        (np.log(tau), delay) for tau in (0.01, 0.02, 0.04, 0.08, 0.16) for delay in (0.0, 0.005, 0.015, 0.04)
     ]
-    best = min(fits, key=lambda f: f.cost)
-    r2 = 1.0 - 2.0 * float(best.cost) / float(np.sum((true - true.mean()) ** 2))
-    return _trace(rest, best.x), r2
-
-
-def _trace(rest: float, x: np.ndarray) -> CalciumTrace:
-    pre, post, tau = (float(v) for v in np.exp(x[:3]))
-    return CalciumTrace(rest, pre, post, tau, float(abs(x[3])))
+    first = min(grid, key=lambda x: jumps(np.array(x))[1])
+    simplex = np.array([first, (first[0] + 0.2, first[1]), (first[0], first[1] + 0.003)])
+    options = {"initial_simplex": simplex, "maxfev": 160, "xatol": 1e-10, "fatol": 1e-16}
+    x = minimize(lambda x: jumps(x)[1], first, method="Nelder-Mead", options=options).x
+    (pre, post), error = jumps(x)
+    r2 = 1.0 - error / float(np.sum((true - true.mean()) ** 2))
+    return CalciumTrace(rest, float(pre), float(post), float(np.exp(x[0])), max(float(x[1]), 0.0)), r2
 
 
 def _begun(case: Case) -> Case:

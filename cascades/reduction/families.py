@@ -36,10 +36,12 @@ class Case:
         """When the protocol is over [s]: half a second after its last spike."""
         return max((*self.pre, *self.post), default=0.0) + 0.5
 
-    def protocol(self, *, shift: float = 0.0, delay: float = 0.0) -> Protocol:
+    def protocol(
+        self, *, shift: float = 0.0, delay: float = 0.0, ports: tuple[str, str] = (PRE, POST)
+    ) -> Protocol:
         """The spikes at the ports, `shift` [s] later; presynaptic ones act after `delay` [s]."""
         whole = rest(self.end + shift)
-        for target, times, more in ((PRE, self.pre, delay), (POST, self.post, 0.0)):
+        for target, times, more in ((ports[0], self.pre, delay), (ports[1], self.post, 0.0)):
             if times:
                 train = spikes((t + shift + more for t in times), target=target, size=self.scale)
                 whole = whole + train

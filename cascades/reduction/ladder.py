@@ -14,6 +14,7 @@ from cascades.reduction.rule import CalciumRule, CalciumTrace
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
+    from cascades.reduction.manifold import SlowManifold
     from cascades.solvers import Solver
 
 Report = Callable[[str, float], None]
@@ -23,7 +24,7 @@ Report = Callable[[str, float], None]
 class Level:
     """One simplification.
 
-    rule : a CalciumRule, or a CompiledModel of few equations
+    rule : a CalciumRule, or a SlowManifold of few equations
     certificate : how right it is
     cost : float
         Seconds of computing per run of one held-out protocol.
@@ -32,7 +33,7 @@ class Level:
     """
 
     name: str
-    rule: CalciumRule | CompiledModel
+    rule: CalciumRule | SlowManifold
     certificate: Certificate
     cost: float
     fitted: int = 0

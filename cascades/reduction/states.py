@@ -92,10 +92,11 @@ def resting_states(
     order = np.argsort(kept)
     count = 1 + int(np.sum(np.diff(kept[order]) > SAME * span))
     low_row, high_row = order[0], order[-1]
-    down, up = after.values[low_row, -1], after.values[high_row, -1]
+    p = clamped.parameter_array({calcium: rest})[0]
+    down, up = (_polished(clamped, after.values[row, -1], p) for row in (low_row, high_row))
     if kept[high_row] - kept[low_row] <= SAME * span:
         return _monostable(clamped, calcium, weight, rest, levels, down, float(kept[low_row]), reached)
-    low, high = float(kept[low_row]), float(kept[high_row])
+    low, high = (float(clamped.observable(weight, y, p)) for y in (down, up))
     is_up = kept > 0.5 * (low + high)
     first = levels[np.argmax(is_up & (levels > rest))]
     slowest = np.sort(np.concatenate([_rates(clamped, calcium, rest, state) for state in (down, up)]))[:6]
@@ -209,6 +210,21 @@ def _zero_modes(jacobian: np.ndarray) -> int:
     scale = np.abs(jacobian).max(axis=1, keepdims=True)
     values = np.linalg.svd(jacobian / np.where(scale > 0.0, scale, 1.0), compute_uv=False)
     return int(np.sum(values < 1e-11 * values[0]))
+
+
+def _polished(clamped: CompiledModel, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The equilibrium at y by Newton's method; conserved totals stay what they are."""
+    for _ in range(4):
+        jacobian, rates = clamped.jacobian(y, p), clamped.rates(y, p)
+        left, values, _ = np.linalg.svd(jacobian)
+        totals = left[:, values < 1e-12 * values[0]].T
+        step = np.linalg.lstsq(
+            np.concatenate([jacobian, totals]), np.concatenate([-rates, np.zeros(len(totals))]), rcond=None
+        )[0]
+        if np.abs(step).max() > 1e-3 * max(np.abs(y).max(), 1e-12):
+            return y  # not close enough for Newton: what integration gave is better
+        y = y + step
+    return y
 
 
 def _by_name(compiled: CompiledModel, states: np.ndarray) -> Mapping[str, np.ndarray]:
