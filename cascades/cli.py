@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -41,6 +42,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; what cascades refuses is one message on stderr and exit code 1."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that half-written files are removed
     try:
         app(prog_name="cascades")
     except CascadesError as error:

@@ -8,14 +8,18 @@ from cascades.commands.branch import branch
 from cascades.commands.equilibria import equilibria
 from cascades.commands.models import models
 from cascades.commands.network import network
+from cascades.commands.rule import rule
+from cascades.commands.run import run
 from cascades.commands.simulate import simulate
 from cascades.commands.warm_up import warm_up
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run,
     "models": models,
     "simulate": simulate,
     "equilibria": equilibria,
     "branch": branch,
+    "rule": rule,
     "network": network,
     "warm-up": warm_up,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -33,6 +33,7 @@ def network(
     """Run a network with an assembly that fires most; --out gets recording.npz and network.png."""
     from cascades import run_network
     from cascades.report.assembly import assembly_network
+    from cascades.report.numbers import recorded
 
     if out is not None:
         check_free(out, force)
@@ -49,7 +50,7 @@ def network(
             recording.save(folder / "recording.npz")
             draw(recording).savefig(folder / "network.png", dpi=150)
     if json:
-        print_json(numbers(recording))
+        print_json(recorded(recording))
         return
     rows = [[f"rate of {name}", recording.rate(name), "Hz"] for name in recording.population_names]
     for name, efficacies in recording.final_efficacies.items():
@@ -58,20 +59,6 @@ def network(
     print_table(["", "value", "unit"], rows)
     if not recording.complete:
         print(f"interrupted after {recording.duration / 1e3:g} s; this is what was reached")
-
-
-def numbers(recording: Any) -> dict[str, Any]:
-    """What a recording says, for JSON."""
-    return {
-        "duration_s": recording.duration / 1e3,
-        "seed": recording.seed,
-        "complete": recording.complete,
-        "spikes": int(recording.spike_times.size),
-        "rates_Hz": recording.rates,
-        "mean_efficacy": dict(recording.mean_efficacy),
-        "plastic_synapses": {name: int(values.size) for name, values in recording.final_efficacies.items()},
-        "final_mean_efficacy": {name: float(np.mean(v)) for name, v in recording.final_efficacies.items()},
-    }
 
 
 def _rule(text: str, step: Steps) -> CalciumRule:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cascades.compiler.compiled import CompiledModel
 from cascades.protocols import Protocol, pairing, pulse_train
 from cascades.reduction import CalciumRule
+from cascades.reduction.batch import jumps_of, replay_cases
+from cascades.reduction.cut import POST, PRE
+from cascades.reduction.families import Case
+from cascades.report.spiking import Spiking
 from cascades.simulate import simulate
 
 AFTER = 120.0  # [s] from the end of the protocol to the reading
@@ -40,15 +43,9 @@ class Curve:
 
 
 def curves(
-    compiled: CompiledModel,
-    weight: str,
-    rule: CalciumRule,
-    down: dict[str, float],
-    up: dict[str, float],
-    *,
-    report: Callable[[float], None] | None = None,
+    spine: Spiking, rule: CalciumRule, *, report: Callable[[float], None] | None = None
 ) -> list[Curve]:
-    """Spike timing and frequency, from the resting states `down` and `up` of the full model."""
+    """Spike timing and frequency, from both resting states."""
     pairs = [pairing(delay=float(d), rate=PAIR_RATE, count=PAIRS) for d in DELAYS]
     trains = [pulse_train(rate=float(rate), count=PULSES) for rate in RATES]
     found = []
@@ -56,27 +53,24 @@ def curves(
         (f"{PAIRS} pairs at {PAIR_RATE:g} Hz", "post minus pre [ms]", 1e3 * DELAYS, pairs),
         (f"{PULSES} presynaptic spikes", "rate [Hz]", RATES, trains),
     )):  # fmt: skip
-        full = _full(compiled, weight, protocols, (down, up))
-        said = np.array([[_said(rule, p, start) for p in protocols] for start in (0.0, 1.0)])
-        found.append(Curve(title, label, x, full, said))
+        found.append(Curve(title, label, x, _full(spine, protocols), _said(rule, protocols)))
         if report:
             report(0.5 * (i + 1))
     return found
 
 
-def _full(
-    compiled: CompiledModel, weight: str, protocols: Sequence[Protocol], states: tuple[dict[str, float], ...]
-) -> np.ndarray:
+def _full(spine: Spiking, protocols: Sequence[Protocol]) -> np.ndarray:
     """Shape (2, protocols).  The protocols are shifted so that all end, and are read, at the same time."""
     end = max(p.duration for p in protocols)
-    shifted = [p.shift(end - p.duration) for p in protocols] * len(states)
-    initial = {name: np.repeat([s[name] for s in states], len(protocols)) for name in compiled.state_names}
-    run = simulate(compiled, [0.0, end + AFTER], protocol=shifted, initial=initial)
-    values = np.asarray(run[weight])
-    low, high = values[0, 0], values[-1, 0]
-    return np.asarray((values[:, -1] - low) / (high - low)).reshape(len(states), -1)
+    shifted = [spine.delayed(p).shift(end - p.duration) for p in protocols] * 2
+    states = (spine.down, spine.up)
+    initial = {name: np.repeat([s[name] for s in states], len(protocols)) for name in spine.model.state_names}
+    run = simulate(spine.model, [0.0, end + AFTER], protocol=shifted, initial=initial)
+    return spine.efficacy(np.asarray(run[spine.weight])[:, -1]).reshape(2, -1)
 
 
-def _said(rule: CalciumRule, protocol: Protocol, start: float) -> float:
-    pre, post = protocol.spike_times("glutamate"), protocol.spike_times("bap")
-    return float(rule.replay(pre, post, [protocol.duration + AFTER], rho=start)[-1])
+def _said(rule: CalciumRule, protocols: Sequence[Protocol]) -> np.ndarray:
+    """Shape (2, protocols)."""
+    cases = [Case("", p.name, tuple(p.spike_times(PRE)), tuple(p.spike_times(POST))) for p in protocols]
+    jumps = replace(jumps_of(cases, rule.calcium), end=np.array([p.duration for p in protocols]))
+    return replay_cases(rule, jumps, AFTER)[1].T

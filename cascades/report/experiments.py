@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cascades.compiler.compiled import CompiledModel
 from cascades.protocols import Protocol, hfs, lfs
+from cascades.report.spiking import Spiking
 from cascades.simulate import simulate
 from cascades.trajectory import Trajectory
 
 AFTER = 120.0  # [s] of rest after each protocol: the ring settles within tens of seconds
-AFTER_SPIKE = np.array(
-    [0.0, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1]
-)  # [s] readings after each spike
+AFTER_SPIKE = np.array([0.0, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5])  # [s]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,30 +38,21 @@ class Experiment:
         return float(np.max(self.trajectory[self.calcium][0]))
 
 
-def potentiation(compiled: CompiledModel, calcium: str, weight: str) -> Experiment:
-    """100 pulses at 100 Hz from the model's initial state."""
-    return _experiment("LTP", compiled, hfs(trains=1), calcium, weight, None)
+def potentiation(spine: Spiking) -> Experiment:
+    """100 pulses at 100 Hz from the DOWN state."""
+    return _experiment("LTP", spine, hfs(trains=1), spine.down)
 
 
-def depression(compiled: CompiledModel, calcium: str, weight: str, start: dict[str, float]) -> Experiment:
-    """900 pulses at 1 Hz (Dudek & Bear 1992) from the state `start`."""
-    return _experiment("LTD", compiled, lfs(), calcium, weight, start)
+def depression(spine: Spiking) -> Experiment:
+    """900 pulses at 1 Hz (Dudek & Bear 1992) from the UP state."""
+    return _experiment("LTD", spine, lfs(), spine.up)
 
 
-def _experiment(
-    title: str,
-    compiled: CompiledModel,
-    protocol: Protocol,
-    calcium: str,
-    weight: str,
-    start: dict[str, float] | None,
-) -> Experiment:
+def _experiment(title: str, spine: Spiking, protocol: Protocol, start: dict[str, float]) -> Experiment:
+    stimuli = spine.delayed(protocol)
     end = protocol.duration + AFTER
-    near_spikes = (protocol.times()[:, None] + AFTER_SPIKE).ravel()
-    times = np.unique(
-        np.concatenate(
-            [near_spikes[near_spikes < end], np.linspace(0.0, 1.5, 300), np.linspace(0.0, end, 601)]
-        )
-    )
-    trajectory = simulate(compiled, times, protocol=protocol, initial=start)
-    return Experiment(title, protocol, trajectory, calcium, weight)
+    near_spikes = (stimuli.times()[:, None] + AFTER_SPIKE).ravel()
+    even = (np.linspace(0.0, 1.5, 300), np.linspace(0.0, end, 601))
+    times = np.unique(np.concatenate([near_spikes[near_spikes < end], *even]))
+    trajectory = simulate(spine.model, times, protocol=stimuli, initial=start)
+    return Experiment(title, protocol, trajectory, spine.calcium, spine.weight)

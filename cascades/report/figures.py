@@ -23,12 +23,14 @@ from cascades.plot import (
     with_unit,
 )
 from cascades.report.bistability import Diagram
+from cascades.report.curves import Curve
 from cascades.report.experiments import Experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cascades.network import Recording
+    from cascades.reduction import RuleLadder
 
 WINDOWS = {"LTP": 1.3, "LTD": 3.0}  # [s] of calcium shown
 RASTER = 180  # neurons shown
@@ -107,7 +109,7 @@ def network(recording: Recording) -> Figure:
     set_title(raster, f"Spikes of {offset} neurons in the last {LAST / 1e3:g} s")
     set_title(rates, "Rate of each population")
     rates.set(xlabel="time [s]", ylabel="rate [Hz]")
-    rates.legend(ncols=2)
+    rates.legend(ncols=3)
     edges = np.linspace(0.0, 1.0, 41)
     start = np.concatenate([sample[0] for sample in recording.sampled_efficacies.values()])
     end = np.concatenate(list(recording.final_efficacies.values()))
@@ -128,4 +130,43 @@ def network(recording: Recording) -> Figure:
     set_title(course, "Their mean, by group")
     course.set(xlabel="time [s]", ylabel="efficacy", ylim=(0.0, 1.0))
     course.legend()
+    return figure
+
+
+@styled
+def curves(both: Sequence[Curve]) -> Figure:
+    """Efficacy after each protocol: points of the full model, lines of the rule, from DOWN and from UP."""
+    figure, axes = new_figure(1, len(both), width=8.6, height=3.3, sharey=True)
+    for ax, curve in zip(axes, both, strict=True):
+        for full, rule, colour, start in zip(curve.full, curve.rule, (DOWN, UP), ("DOWN", "UP"), strict=True):
+            ax.plot(curve.x, rule, color=colour, linewidth=1.4, label=f"rule, from {start}")
+            face = colour if start == "DOWN" else "white"
+            ax.plot(
+                curve.x,
+                full,
+                "o",
+                color=colour,
+                markerfacecolor=face,
+                markersize=5,
+                label=f"full, from {start}",
+            )
+        set_title(ax, curve.title)
+        ax.set_xlabel(curve.label)
+        if curve.x.min() > 0.0:
+            set_decades(ax)
+    axes[0].set_ylabel("efficacy afterwards (0 DOWN, 1 UP)")
+    axes[-1].legend(loc="center right")
+    return figure
+
+
+@styled
+def rule(ladder: RuleLadder) -> Figure:
+    """The rates and the well of the chosen rule, and the error of each level in each family."""
+    from cascades.reduction import figures as panels
+
+    figure, axes = new_figure(2, 2, width=8.6, height=5.6)
+    panels.rates_over_calcium(ladder, axes[0, 0])
+    panels.well(ladder, axes[0, 1])
+    panels.accuracy(ladder, axes[1, 0])
+    panels.error_map(ladder, axes[1, 1])
     return figure

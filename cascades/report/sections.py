@@ -12,7 +12,9 @@ from cascades.report.html import Picture, Section, Table, cell
 
 if TYPE_CHECKING:
     from cascades.network import Recording
+    from cascades.reduction import Level, RuleLadder
     from cascades.report.bistability import Diagram
+    from cascades.report.chain import Chain
     from cascades.report.experiments import Experiment
 
 
@@ -140,4 +142,113 @@ def network(recording: Recording) -> Section:
             )
         ],
         [Table(["", "value"], rows)],
+    )
+
+
+def rule(chain: Chain) -> Section:
+    """The ladder, its certificate, and both curves."""
+    ladder, chosen = chain.ladder, chain.ladder.rule
+    overall = ladder.chosen.certificate.overall
+    trace = chosen.calcium
+    numbers = Table(
+        ["", "value", "unit"],
+        [
+            ["theta_d, above which the synapse is depressed", chosen.theta_d, "uM"],
+            ["theta_p, above which it is potentiated", chosen.theta_p, "uM"],
+            ["gamma_d", chosen.gamma_d, "1/s"],
+            ["gamma_p", chosen.gamma_p, "1/s"],
+            ["tau, of the double well", chosen.tau, "s"],
+            ["rho*, between DOWN (0) and UP (1)", chosen.rho_star, ""],
+            ["calcium at rest", trace.rest, "uM"],
+            ["jump at a presynaptic spike", trace.pre, "uM"],
+            ["jump at a postsynaptic spike", trace.post, "uM"],
+            ["decay of calcium", trace.tau, "s"],
+            ["delay after a presynaptic spike", trace.delay, "s"],
+        ],
+        f"The derived rule: {chosen.name}",
+        "Letters of Graupner & Brunel (2012); gamma_d and gamma_p are rates here. Fitted thresholds are "
+        "effective: "
+        "they absorb what a rule of one variable leaves out, and need not lie at the folds.",
+    )
+    levels = Table(
+        [
+            "level",
+            "fitted numbers",
+            "R2, training",
+            "R2, held out",
+            "rmse",
+            "worst",
+            "outcome right",
+            "times cheaper",
+        ],
+        [_level_row(ladder, level) for level in ladder],
+        "The ladder: every level with its certificate",
+        f"Outcome (UP or DOWN afterwards) of {overall.cases} held-out runs; the baselines that need no "
+        "rule are right in "
+        f"{overall.no_change:.3f} (no change) and {overall.majority:.3f} (always the most frequent outcome). "
+        + " ".join(f"{note[0].upper()}{note[1:]}." for note in ladder.notes),
+    )
+    families = Table(
+        ["held-out family", "cases", "R2", "rmse", "worst", "outcome right", "no change", "majority"],
+        [
+            [name, s.cases, _float(s.r2), s.rmse, s.worst, s.outcome_accuracy, s.no_change, s.majority]
+            for name, s in ladder.chosen.certificate.rows()
+        ],
+        f"Certificate of the chosen level, {ladder.chosen.name}",
+        "Efficacies are read when the protocol ends (R2, rmse, worst) and after a rest (outcome). "
+        + " ".join(f"{note[0].upper()}{note[1:]}." for note in ladder.chosen.certificate.notes),
+    )
+    agreement = ", ".join(f"{curve.title}: {curve.agreement:.0%}" for curve in chain.curves)
+    return Section(
+        "The rule that follows from it",
+        [
+            "A rule of one variable per synapse is derived from the biochemistry: rates from runs at "
+            "constant calcium, "
+            "thresholds fitted to random spike trains only. It is judged by protocols that it has not seen.",
+            _judgement(ladder),
+        ],
+        [
+            Picture(
+                figures.curves(chain.curves),
+                f"Points: the full model; lines: the rule. Both end in the same state after {agreement} "
+                "of the protocols.",
+            ),
+            Picture(
+                figures.rule(ladder),
+                "The rates of the rule over calcium with the folds of the biochemistry, the drift at "
+                "rest, the error of each "
+                "level against its cost, and the error of each level in each family of protocols.",
+            ),
+        ],
+        [numbers, levels, families],
+    )
+
+
+def _level_row(ladder: RuleLadder, level: Level) -> list[Any]:
+    s, t = level.certificate.overall, level.certificate.training
+    mark = " (chosen)" if level is ladder.chosen else ""
+    cheaper = ladder.full_cost / level.cost if level.cost > 0.0 else None
+    return [
+        level.name + mark, level.fitted, _float(t.r2), _float(s.r2), s.rmse, s.worst, s.outcome_accuracy,
+        cheaper,
+    ]  # fmt: skip
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _judgement(ladder: RuleLadder) -> str:
+    """What the certificate of the chosen level comes to, in a sentence that cannot flatter."""
+    s = ladder.chosen.certificate.overall
+    gain = s.outcome_accuracy - max(s.no_change, s.majority)
+    if gain <= 0.0:
+        verdict = "No better than the best rule that ignores the spikes: do not use it for outcomes."
+    else:
+        verdict = f"That is {100.0 * gain:.0f} points better than the best rule that ignores the spikes."
+    r2 = "" if s.r2 is None else f", R2 of the efficacy {s.r2:.2f}"
+    return (
+        f"On {s.cases} held-out runs the chosen level tells the outcome in "
+        f"{100.0 * s.outcome_accuracy:.0f} % of the cases"
+        f"{r2}, at {ladder.full_cost / ladder.chosen.cost:.0f} times less computing. {verdict}"
     )
