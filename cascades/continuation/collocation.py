@@ -170,7 +170,9 @@ class Condensed(Linear):
         return self._solve(row, gap, self.end_residual, self.inner_residual, self.phase_residual)
 
     def tangent(self, guide: np.ndarray) -> tuple[np.ndarray, float]:
-        return self._solve(guide, 1.0, np.zeros_like(self.end_residual), np.zeros_like(self.inner_residual), 0.0)
+        return self._solve(
+            guide, 1.0, np.zeros_like(self.end_residual), np.zeros_like(self.inner_residual), 0.0
+        )
 
     def _solve(
         self, row: np.ndarray, gap: float, end: np.ndarray, inner: np.ndarray, phase: float
@@ -187,7 +189,9 @@ class Condensed(Linear):
             border[j, size:] = full[-f:] - np.einsum("ia,iab->b", rest, self.inner_free)
             level[j] = levels[j] - np.einsum("ia,ia->", rest, inner)
         # X_{i+1} - growth_i X_i + end_free_i w = end_i
-        solution, sign = _cyclic_solve(self.growth, self.end_free.reshape(size, f), border, end.ravel(), level)
+        solution, sign = _cyclic_solve(
+            self.growth, self.end_free.reshape(size, f), border, end.ravel(), level
+        )
         if sign == 0.0:
             return np.full(row.size, np.nan), 0.0
         ends, w = solution[:size].reshape(count, n), solution[size:]
@@ -254,7 +258,9 @@ class OrbitCurve(Curve):
         )
         solved = np.linalg.solve(block[:, :, n:], right)
         inner, end = solved[:, : (m - 1) * n], solved[:, (m - 1) * n :]
-        jumps = self.cycle.jumps(w)[1][self.mesh.segment] * self.mesh.is_last[:, None, None] / self.size[:, None]
+        jumps = (
+            self.cycle.jumps(w)[1][self.mesh.segment] * self.mesh.is_last[:, None, None] / self.size[:, None]
+        )
         phase, phase_residual = self._phase(scaled_nodes, values, slopes, weights)
         scale = self.weight
         return Condensed(
@@ -309,9 +315,9 @@ def _cyclic_solve(
             return np.full(total, np.nan), 0.0
         odd = np.count_nonzero(pivots != np.arange(total)) + np.count_nonzero(lu.diagonal() < 0.0)
         return scipy.linalg.lapack.dgetrs(lu, pivots, rhs)[0], -1.0 if odd % 2 else 1.0
-    i, a, b = np.meshgrid(np.arange(count), np.arange(n), np.arange(n), indexing="ij")
-    rows = np.concatenate([(i * n + a).ravel(), np.arange(size)])
-    cols = np.concatenate([(i * n + b).ravel(), (np.arange(size) + n) % size])
+    block, a, b = np.meshgrid(np.arange(count), np.arange(n), np.arange(n), indexing="ij")
+    rows = np.concatenate([(block * n + a).ravel(), np.arange(size)])
+    cols = np.concatenate([(block * n + b).ravel(), (np.arange(size) + n) % size])
     values = np.concatenate([-growth.ravel(), np.ones(size)])
     upper = scipy.sparse.coo_array((values, (rows, cols)), shape=(size, size))
     full = scipy.sparse.block_array([[upper, columns], [border[:, :size], border[:, size:]]], format="csc")

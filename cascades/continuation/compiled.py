@@ -136,7 +136,9 @@ def _hidden(problem: ModelProblem) -> Equations | None:
         members = {name: w for name, w in zip(problem.state_names, row, strict=True) if w != 0.0}
         own = np.flatnonzero((row == 1.0) & (counts == 1))
         dependent = problem.state_names[own[0]]
-        found.append(ConservedTotal(f"total_{dependent}", {k: number(w) for k, w in members.items()}, dependent))
+        found.append(
+            ConservedTotal(f"total_{dependent}", {k: number(w) for k, w in members.items()}, dependent)
+        )
     return replace(problem.equations, conserved=(*problem.equations.conserved, *found))
 
 

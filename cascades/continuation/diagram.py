@@ -96,7 +96,9 @@ def _add(
             _add(found, problem, parameter, axis, x_new, q_new, settings)
 
 
-def _crossing_starts(problem: Problem, axis: Axis, point: SpecialPoint) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _crossing_starts(
+    problem: Problem, axis: Axis, point: SpecialPoint
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     curve = EquilibriumCurve(scaled(problem, point.q, [axis], point.x))
     u = curve.scaled.pack(point.x, point.q)
     for tangent in point.tangents:
@@ -199,7 +201,9 @@ class RegionMap:
         ax = plt.subplots()[1] if ax is None else ax
         most = int(self.n_stable.max())
         norm = BoundaryNorm(np.arange(-0.5, most + 1.5), 256)
-        mesh = ax.pcolormesh(self.x, self.y, self.n_stable, norm=norm, cmap=style.pop("cmap", "Blues"), **style)
+        mesh = ax.pcolormesh(
+            self.x, self.y, self.n_stable, norm=norm, cmap=style.pop("cmap", "Blues"), **style
+        )
         ax.figure.colorbar(mesh, ax=ax, ticks=range(most + 1), label="stable equilibria")
         ax.set(xlabel=self.parameters[0], ylabel=self.parameters[1])
         for axis, values in (("x", self.x), ("y", self.y)):
@@ -291,7 +295,9 @@ def _grid(axis: Axis, count: int) -> np.ndarray:
 def _distinct(problem: Problem, roots: list[np.ndarray], q: np.ndarray) -> list[np.ndarray]:
     kept: list[np.ndarray] = []
     for root in roots:
-        same = any(np.max(np.abs(root - k) / np.maximum(sizes(problem, k), np.abs(root))) < SAME for k in kept)
+        same = any(
+            np.max(np.abs(root - k) / np.maximum(sizes(problem, k), np.abs(root))) < SAME for k in kept
+        )
         if not same and positivity(problem, root, q):
             kept.append(root)
     return kept
@@ -301,5 +307,3 @@ def _is_stable(problem: Problem, x: np.ndarray, q: np.ndarray) -> bool:
     size = sizes(problem, x)
     values = np.linalg.eigvals(problem.jacobian(x, q) * (size[None, :] / size[:, None]))
     return bool((values.real < 0.0).all())
-
-

@@ -99,7 +99,13 @@ def branch_ensemble(
     states = np.full((members, MOST_FOLDS, n), np.nan)
     points, status = np.zeros(members, np.int64), np.zeros(members, np.int64)
     steps = np.array(
-        [settings.first_step, settings.largest_step, settings.smallest_step, settings.tolerance, settings.sharpest_turn]
+        [
+            settings.first_step,
+            settings.largest_step,
+            settings.smallest_step,
+            settings.tolerance,
+            settings.sharpest_turn,
+        ]
     )
     span = np.array([axis.to_theta(axis.low), axis.to_theta(axis.high), axis.high - axis.low])
 
@@ -124,7 +130,9 @@ def member_values(problem: Problem, values: Mapping[str, Any]) -> np.ndarray:
     columns = {name: np.atleast_1d(np.asarray(value, float)) for name, value in values.items()}
     sizes = {column.size for column in columns.values()} - {1}
     if len(sizes) > 1 or any(column.ndim != 1 for column in columns.values()):
-        raise ValueError(f"the numbers of members differ: {', '.join(f'{k}: {v.shape}' for k, v in columns.items())}")
+        raise ValueError(
+            f"the numbers of members differ: {', '.join(f'{k}: {v.shape}' for k, v in columns.items())}"
+        )
     members = sizes.pop() if sizes else 1
     columns = {name: np.broadcast_to(column, (members,)) for name, column in columns.items()}
     return np.array([problem.values({k: float(c[i]) for k, c in columns.items()}) for i in range(members)])

@@ -31,7 +31,7 @@ def factorise(a, pivots):  # type: ignore[no-untyped-def]
             if abs(a[i, j]) > abs(a[best, j]):
                 best = i
         pivots[j] = best
-        if a[best, j] == 0.0 or not a[best, j] == a[best, j]:
+        if a[best, j] == 0.0 or math.isnan(a[best, j]):
             return 0.0
         if best != j:
             sign = -sign
@@ -66,8 +66,9 @@ def substitute(a, pivots, b):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def evaluate(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates):  # type: ignore[no-untyped-def]
+def evaluate(work, u):  # type: ignore[no-untyped-def]
     """Scaled rates and their derivatives with respect to u in the first n rows of `matrix`."""
+    address, rows, columns, k, is_log, width, size, x, q, out, matrix, rates, _, _ = work
     n = size.size
     for i in range(n):
         x[i] = u[i] * size[i]
@@ -83,14 +84,13 @@ def evaluate(address, rows, columns, u, x, q, k, is_log, width, size, out, matri
 
 
 @njit(nogil=True, cache=True)
-def correct(  # type: ignore[no-untyped-def]
-    address, rows, columns, u, row, level, x, q, k, is_log, width, size, out, matrix, rates, pivots, step, tolerance
-):
+def correct(work, u, row, level, tolerance):  # type: ignore[no-untyped-def]
     """Newton within row . u = level; the number of iterations, 0 if it fails.  u is changed."""
-    n = size.size
+    matrix, rates, pivots, step = work[10], work[11], work[12], work[13]
+    n = rates.size
     previous = np.inf
     for iteration in range(1, ITERATIONS + 1):
-        evaluate(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates)
+        evaluate(work, u)
         gap = -level
         for i in range(n + 1):
             matrix[n, i] = row[i]
@@ -116,12 +116,11 @@ def correct(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def tangent(  # type: ignore[no-untyped-def]
-    address, rows, columns, u, guide, x, q, k, is_log, width, size, out, matrix, rates, pivots, t
-):
+def tangent(work, u, guide, t):  # type: ignore[no-untyped-def]
     """The unit tangent at u along `guide`; the sign of the determinant, 0 if the matrix is singular."""
-    n = size.size
-    evaluate(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates)
+    matrix, pivots = work[10], work[12]
+    evaluate(work, u)
+    n = u.size - 1
     matrix[n] = guide
     t[:] = 0.0
     t[n] = 1.0
@@ -134,13 +133,14 @@ def tangent(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def relax(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates, pivots, step):  # type: ignore[no-untyped-def]
+def relax(work, u):  # type: ignore[no-untyped-def]
     """The equilibrium at fixed parameter by implicit Euler steps that grow until they are Newton's."""
-    n = size.size
+    matrix, rates, pivots, step = work[10], work[11], work[12], work[13]
+    n = rates.size
     h = 1e-3
     full = np.empty((n, n))
     for _ in range(400):
-        evaluate(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates)
+        evaluate(work, u)
         for i in range(n):
             for j in range(n):
                 full[i, j] = -matrix[i, j]
@@ -167,74 +167,71 @@ def relax(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, 
 
 
 @njit(nogil=True, cache=True)
+def advance(work, u, t, h, sign, steps, there, t_there):  # type: ignore[no-untyped-def]
+    """The next point and its tangent; the step taken (0 if none can), the iterations, the cosine
+    between the tangents and the sign of the determinant there."""
+    first, smallest, tolerance, sharpest = steps[0], steps[2], steps[3], steps[4]
+    while h >= smallest:
+        level = h
+        for i in range(u.size):
+            there[i] = u[i] + h * t[i]
+            level += t[i] * u[i]
+        iterations = correct(work, there, t, level, tolerance)
+        if iterations > 0:
+            sign_there = tangent(work, there, t, t_there)
+            turn = np.sum(t * t_there)
+            aside = 0.0
+            for i in range(u.size):
+                aside += (there[i] - u[i] - h * t[i]) ** 2
+            # a sign that turns tells of a branch point, or of a jump onto a neighbouring branch
+            same = sign_there == sign or h < TRUE_CROSSING * first
+            if sign_there != 0.0 and turn > sharpest and same and aside < (ASIDE * h) ** 2:
+                return h, iterations, turn, sign_there
+        h *= 0.5
+    return 0.0, 0, 0.0, sign
+
+
+@njit(nogil=True, cache=True)
 def trace_member(  # type: ignore[no-untyped-def]
     address, rows, columns, start, q, k, is_log, span, scale, is_positive, steps, most, folds, fold_states
 ):
     """Status and number of points; folds are written as they are met."""
     n = start.size
-    size = np.empty(n)
-    u, t, there, t_there, predicted = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
-    x, rates = np.empty(n), np.empty(n)
-    out, matrix = np.empty(2 * n + rows.size), np.empty((n + 1, n + 1))
-    pivots, step = np.empty(n + 1, np.int64), np.empty(n + 1)
-    root = math.sqrt(float(n))
+    size, u = np.empty(n), np.empty(n + 1)
+    t, there, t_there, fold = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
     for i in range(n):
-        size[i] = max(scale[i], abs(start[i])) * root
+        size[i] = max(scale[i], abs(start[i])) * math.sqrt(float(n))
         u[i] = start[i] / size[i]
     u[n] = span[0]
-    width = span[2]
-    if not relax(address, rows, columns, u, x, q, k, is_log, width, size, out, matrix, rates, pivots, step):
+    out, matrix = np.empty(2 * n + rows.size), np.empty((n + 1, n + 1))
+    pivots, step = np.empty(n + 1, np.int64), np.empty(n + 1)
+    x, rates, width = np.empty(n), np.empty(n), span[2]
+    work = (address, rows, columns, k, is_log, width, size, x, q, out, matrix, rates, pivots, step)
+    if not relax(work, u):
         return NO_START, 0
     for i in range(n):
         if is_positive[i] and u[i] < -1e-9:
             return NO_START, 0
-    guide = np.zeros(n + 1)
-    guide[n] = 1.0
-    sign = tangent(address, rows, columns, u, guide, x, q, k, is_log, width, size, out, matrix, rates, pivots, t)
+    fold[:] = 0.0
+    fold[n] = 1.0
+    sign = tangent(work, u, fold, t)
     if sign == 0.0:
         return NO_START, 0
-    first, largest, smallest, tolerance, sharpest = steps[0], steps[1], steps[2], steps[3], steps[4]
-    h = first
+    h = steps[0]
     n_folds = 0
     for points in range(1, most):
-        while True:
-            if h < smallest:
-                return FAILED, points
-            level = h
-            for i in range(n + 1):
-                there[i] = u[i] + h * t[i]
-                level += t[i] * u[i]
-            iterations = correct(
-                address, rows, columns, there, t, level, x, q, k, is_log, width, size, out, matrix, rates, pivots,
-                step, tolerance,
-            )  # fmt: skip
-            if iterations > 0:
-                sign_there = tangent(
-                    address, rows, columns, there, t, x, q, k, is_log, width, size, out, matrix, rates, pivots,
-                    t_there,
-                )  # fmt: skip
-                turn = np.sum(t * t_there)
-                aside = 0.0
-                for i in range(n + 1):
-                    aside += (there[i] - u[i] - h * t[i]) ** 2
-                # a sign that turns tells of a branch point, or of a jump onto a neighbouring branch
-                same = sign_there == sign or h < TRUE_CROSSING * first
-                if sign_there != 0.0 and turn > sharpest and same and aside < (ASIDE * h) ** 2:
-                    break
-            h *= 0.5
-        sign = sign_there
-        if t[n] * t_there[n] < 0.0 and n_folds < folds.size:
-            if locate_fold(
-                address, rows, columns, u, t, there, t_there, x, q, k, is_log, width, size, out, matrix, rates,
-                pivots, step, predicted,
-            ):  # fmt: skip
-                folds[n_folds] = math.exp(predicted[n]) if is_log else predicted[n] * width
-                fold_states[n_folds] = predicted[:n] * size
-                n_folds += 1
+        h, iterations, turn, sign = advance(work, u, t, h, sign, steps, there, t_there)
+        if h == 0.0:
+            return FAILED, points
+        turned = t[n] * t_there[n] < 0.0 and n_folds < folds.size
+        if turned and locate_fold(work, u, t, there, t_there, fold):
+            folds[n_folds] = math.exp(fold[n]) if is_log else fold[n] * width
+            fold_states[n_folds] = fold[:n] * size
+            n_folds += 1
         u[:] = there
         t[:] = t_there
-        if iterations <= 3 and turn > 1.0 - 0.5 * (1.0 - sharpest):
-            h = min(h * 1.5, largest)
+        if iterations <= 3 and turn > 1.0 - 0.5 * (1.0 - steps[4]):
+            h = min(h * 1.5, steps[1])
         elif iterations >= 5:
             h *= 0.6
         if u[n] > span[1]:
@@ -245,34 +242,19 @@ def trace_member(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def locate_fold(  # type: ignore[no-untyped-def]
-    address, rows, columns, a, t_a, b, t_b, x, q, k, is_log, width, size, out, matrix, rates, pivots, step, found
-):
+def locate_fold(work, a, t_a, b, t_b, found):  # type: ignore[no-untyped-def]
     """The point between a and b at which the tangent is vertical, into `found`."""
-    n = size.size
+    n = a.size - 1
     low, high = a.copy(), b.copy()
     f_low, f_high = t_a[n], t_b[n]
-    guide = t_a.copy()
     t = np.empty(n + 1)
     for iteration in range(SECANTS):
-        weight = f_low / (f_low - f_high)
-        if iteration % 4 == 3:
-            weight = 0.5
+        weight = 0.5 if iteration % 4 == 3 else f_low / (f_low - f_high)
         level = 0.0
         for i in range(n + 1):
             found[i] = low[i] + weight * (high[i] - low[i])
-            level += guide[i] * found[i]
-        if (
-            correct(
-                address, rows, columns, found, guide, level, x, q, k, is_log, width, size, out, matrix, rates,
-                pivots, step, 1e-12,
-            )
-            == 0
-        ):  # fmt: skip
-            return False
-        if not tangent(
-            address, rows, columns, found, guide, x, q, k, is_log, width, size, out, matrix, rates, pivots, t
-        ):
+            level += t_a[i] * found[i]
+        if correct(work, found, t_a, level, 1e-12) == 0 or tangent(work, found, t_a, t) == 0.0:
             return False
         f = t[n]
         if abs(f) < 1e-8:

@@ -41,8 +41,8 @@ def equilibria(
 ) -> list[SteadyState]:
     """The equilibria found at the given parameter values, stable and unstable.
 
-    Equilibria with a negative concentration are left out.  They are ordered by the model's first
-    output, from small to large.
+    Equilibria with a negative concentration are left out.  They are ordered by the output of the
+    model in which they differ most, from small to large.
 
     Parameters
     ----------
@@ -119,14 +119,16 @@ def _distance(problem: Problem, a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _ordered(problem: Problem, q: np.ndarray, roots: list[np.ndarray]) -> list[np.ndarray]:
-    """By the model's first output from small to large; without one, by the state that differs most."""
+    """From small to large by the output, or without outputs the state, that differs most."""
     table = np.array(roots)
-    outputs = problem.outputs if isinstance(problem, ModelProblem) else ()
-    if outputs:
-        key = problem.observe(outputs[0], table, q)
+    names = problem.outputs if isinstance(problem, ModelProblem) else ()
+    if names:
+        columns = np.array([problem.observe(name, table, q) for name in names])
+        spread = np.ptp(columns, axis=1) / np.maximum(np.abs(columns).max(axis=1), 1e-300)
     else:
-        key = table[:, int(np.argmax(np.ptp(table, axis=0) / problem.scale))]
-    return [roots[i] for i in np.argsort(key, kind="stable")]
+        columns = table.T
+        spread = np.ptp(columns, axis=1) / problem.scale
+    return [roots[i] for i in np.argsort(columns[int(np.argmax(spread))], kind="stable")]
 
 
 # --- starts -------------------------------------------------------------------------------------

@@ -46,7 +46,11 @@ class Formulas:
             return out
         shape = np.broadcast_shapes(states.shape[:-1], parameters.shape[:-1])
         y = _floats(np.broadcast_to(states, (*shape, states.shape[-1]))).reshape(-1, states.shape[-1])
-        p = parameters if parameters.ndim == 1 else np.broadcast_to(parameters, (*shape, parameters.shape[-1]))
+        p = (
+            parameters
+            if parameters.ndim == 1
+            else np.broadcast_to(parameters, (*shape, parameters.shape[-1]))
+        )
         out = np.empty((y.shape[0], self.n_outputs))
         call_many(self.address, y, _floats(p).reshape(-1, p.shape[-1]), x, out)
         return out.reshape(*shape, self.n_outputs)

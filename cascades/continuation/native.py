@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def call_formulas(typingctx: Any, address: Any, y: Any, p: Any, x: Any, out: Any) -> Any:
     """f(y, p, x, out) for the addresses of a function and of four arrays."""
 

@@ -116,9 +116,9 @@ def second_lyapunov_coefficient(scaled: Scaled, u: np.ndarray, omega: float) -> 
     )  # fmt: skip
     h22 = resolvent(
         0,
-        fourth(q, q, qbar, qbar) + 4.0 * third(q, qbar, h11) + third(qbar, qbar, h20) + third(q, q, h20.conj())
-        + 2.0 * second(h11, h11) + 2.0 * second(q, h21.conj()) + 2.0 * second(qbar, h21)
-        + second(h20.conj(), h20) - 8.0 * c1.real * h11,
+        fourth(q, q, qbar, qbar) + 4.0 * third(q, qbar, h11) + third(qbar, qbar, h20)
+        + third(q, q, h20.conj()) + 2.0 * second(h11, h11) + 2.0 * second(q, h21.conj())
+        + 2.0 * second(qbar, h21) + second(h20.conj(), h20) - 8.0 * c1.real * h11,
     )  # fmt: skip
     total = (
         fifth(q, q, q, qbar, qbar) + fourth(q, q, q, h20.conj()) + 3.0 * fourth(q, qbar, qbar, h20)

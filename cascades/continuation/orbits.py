@@ -15,7 +15,6 @@ from cascades.continuation.collocation import (
     Condensed,
     Cycle,
     FreeCycle,
-    Mesh,
     OrbitCurve,
     adapted,
     even_mesh,
@@ -180,7 +179,9 @@ def orbit_from_simulation(
     rises = np.flatnonzero(~above[:-1] & above[1:])
     if rises.size < 3 or np.ptp(curve[leading]) < 1e-6 * problem.scale[leading]:
         state = dict(zip(problem.state_names, curve[:, -1].tolist(), strict=True))
-        raise NoEquilibrium("the simulation does not come back to where it was: no stable orbit", state, np.nan)
+        raise NoEquilibrium(
+            "the simulation does not come back to where it was: no stable orbit", state, np.nan
+        )
     t0, t1 = grid[rises[-2]], grid[rises[-1]]
     times = np.linspace(0.0, t1 - t0, 401)
     return Orbit(problem, q, times, run.sol(t0 + times).T, np.empty(0, complex))
@@ -189,7 +190,9 @@ def orbit_from_simulation(
 # --- starts -------------------------------------------------------------------------------------
 
 
-def _from_hopf(problem: Problem, hopf: SpecialPoint, axis: Axis, intervals: int) -> tuple[OrbitCurve, CurvePoint]:
+def _from_hopf(
+    problem: Problem, hopf: SpecialPoint, axis: Axis, intervals: int
+) -> tuple[OrbitCurve, CurvePoint]:
     x, q = state_and_values(problem, hopf)
     omega = hopf.coefficients.get("omega", 0.0)
     if omega <= 0.0:
@@ -215,7 +218,10 @@ def _from_orbit(problem: Problem, orbit: Orbit, axis: Axis, intervals: int) -> t
     mesh = even_mesh([intervals])
     where = mesh.start[:, None] + mesh.fraction[:, None] * np.linspace(0.0, 1.0, DEGREE + 1)
     nodes = np.stack(
-        [np.interp(where * orbit.period, orbit.times, orbit.states[:, j]) for j in range(orbit.states.shape[1])],
+        [
+            np.interp(where * orbit.period, orbit.times, orbit.states[:, j])
+            for j in range(orbit.states.shape[1])
+        ],
         axis=-1,
     )
     size = np.maximum(problem.scale, np.abs(nodes).max(axis=(0, 1)))
@@ -233,14 +239,18 @@ def _from_orbit(problem: Problem, orbit: Orbit, axis: Axis, intervals: int) -> t
     curve = OrbitCurve(problem, FreeCycle(problem, q, axis), mesh, size, nodes)
     found = correct(curve, curve.pack(nodes, w), row, 1e-9)
     if found is None:
-        raise ValueError("Newton did not converge from the given orbit; use more intervals or a longer settling time")
+        raise ValueError(
+            "Newton did not converge from the given orbit; use more intervals or a longer settling time"
+        )
     return curve, point_at(curve, found[0], row)
 
 
 # --- following ----------------------------------------------------------------------------------
 
 
-def trace_orbits(curve: OrbitCurve, first: CurvePoint, parameter: str, settings: ContinuationSettings) -> OrbitBranch:
+def trace_orbits(
+    curve: OrbitCurve, first: CurvePoint, parameter: str, settings: ContinuationSettings
+) -> OrbitBranch:
     gathered = [(curve, first)]
     special: list[SpecialPoint] = []
     reason = f"{settings.most_points} points were computed"
@@ -291,7 +301,9 @@ def remeshed(curve: OrbitCurve, point: CurvePoint) -> tuple[OrbitCurve, CurvePoi
     """The same orbit on an adapted mesh, as its own reference for the phase."""
     nodes, w = curve.unpack(point.u)
     ahead, w_ahead = curve.unpack(point.u + point.tangent)
-    mesh, both = adapted(curve.mesh, np.concatenate([nodes, ahead - nodes], axis=2), np.concatenate([curve.size] * 2))
+    mesh, both = adapted(
+        curve.mesh, np.concatenate([nodes, ahead - nodes], axis=2), np.concatenate([curve.size] * 2)
+    )
     n = curve.n
     size = np.maximum(curve.problem.scale, np.abs(nodes).max(axis=(0, 1)))
     renewed = replace(curve, mesh=mesh, reference=both[..., :n], size=size)

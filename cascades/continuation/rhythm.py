@@ -55,7 +55,9 @@ class Rhythm:
             raise ProtocolError("rhythm", self.pulses, "there must be a pulse")
         for pulse in self.pulses:
             if not 0.0 <= pulse.delay < 1.0 / self.rate:
-                raise ProtocolError("rhythm", pulse.delay, f"the pulse on {pulse.target} must come within a period")
+                raise ProtocolError(
+                    "rhythm", pulse.delay, f"the pulse on {pulse.target} must come within a period"
+                )
 
 
 def rhythmic_orbits(
@@ -186,7 +188,11 @@ class ForcedCycle(Cycle):
 def _jump(compiled: CompiledModel | Problem, problem: Problem, pulse: Pulse, q: np.ndarray) -> np.ndarray:
     """What a pulse of size 1 adds to the independent states, shape (n,)."""
     target, unit = pulse.target, 1.0
-    ports = {} if isinstance(compiled, Problem) else {p.name: p for p in compiled.equations.ports if p.kind == "spike"}
+    ports = (
+        {}
+        if isinstance(compiled, Problem)
+        else {p.name: p for p in compiled.equations.ports if p.kind == "spike"}
+    )
     if target in ports:
         port = ports[target]
         target = port.symbol
@@ -269,5 +275,7 @@ def _grown(
         here = last
     state = dict(zip(problem.state_names, curve.unpack(here.u)[0][0, 0].tolist(), strict=True))
     share = float(here.u[-1])
-    reason = f"the response that grows out of this equilibrium ends in a fold at {share:.4g} of the pulses' size"
+    reason = (
+        f"the response that grows out of this equilibrium ends in a fold at {share:.4g} of the pulses' size"
+    )
     raise NoEquilibrium(reason, state, np.nan)

@@ -119,11 +119,15 @@ def refuse_singular(problem: Problem, x: np.ndarray, q: np.ndarray) -> None:
     if s[-1] > SINGULAR * s[0]:
         return
     sums = [
-        " ".join(f"{w:+.3g} {name}" for w, name in zip(row, problem.state_names, strict=True) if abs(w) > 1e-9)
+        " ".join(
+            f"{w:+.3g} {name}" for w, name in zip(row, problem.state_names, strict=True) if abs(w) > 1e-9
+        )
         for row in hidden_moieties(problem, q)
     ]
     if not sums:
         return
-    reason = f"the Jacobian is singular everywhere: {' and '.join(sums)} never changes and must be a conserved total"
+    reason = (
+        f"the Jacobian is singular everywhere: {' and '.join(sums)} never changes; make it a conserved total"
+    )
     state = dict(zip(problem.full_names, problem.expand(x, q).tolist(), strict=True))
     raise NoEquilibrium(reason, state, float(np.max(np.abs(problem.rates(x, q)) / size)))

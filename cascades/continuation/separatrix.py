@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg
 
-from cascades.continuation.compiled import ModelProblem, as_problem
+from cascades.continuation.compiled import as_problem
 from cascades.continuation.equilibria import all_roots, steady_state_at
+from cascades.continuation.problem import Problem
 from cascades.continuation.search import flow, sizes, solve
 from cascades.errors import NoEquilibrium
 from cascades.protocols import Protocol
@@ -58,7 +59,9 @@ class Separatrix:
     def side(self, state: Mapping[str, float]) -> float:
         """Signed distance from the plane in units of the states' sizes; it grows like
         exp(growth_rate t) near the saddle."""
-        return float(sum(w * (state[s] - self.saddle.state[s]) for w, s in zip(self.normal, self.names, strict=True)))
+        return float(
+            sum(w * (state[s] - self.saddle.state[s]) for w, s in zip(self.normal, self.names, strict=True))
+        )
 
 
 def outcomes(
@@ -99,7 +102,7 @@ def outcomes(
     return found
 
 
-def _rest(problem: ModelProblem, q: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+def _rest(problem: Problem, q: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     """The stable equilibrium that x runs to.  A state so near to a saddle's stable manifold that it
     seems to rest at the saddle is pushed on to the side it is on."""
     for _ in range(3):
@@ -117,7 +120,7 @@ def _rest(problem: ModelProblem, q: np.ndarray, x: np.ndarray) -> np.ndarray | N
 
 
 def _leading(
-    problem: ModelProblem, q: np.ndarray, x: np.ndarray, size: np.ndarray
+    problem: Problem, q: np.ndarray, x: np.ndarray, size: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """The largest real part of an eigenvalue and its left and right vectors in scaled states."""
     values, left, right = scipy.linalg.eig(
@@ -185,7 +188,9 @@ def separatrix(compiled: CompiledModel, saddle: SteadyState) -> Separatrix:
         The equilibrium is not such a saddle.
     """
     if saddle.n_unstable != 1:
-        raise ValueError(f"a saddle with one growing direction is needed; this equilibrium has {saddle.n_unstable}")
+        raise ValueError(
+            f"a saddle with one growing direction is needed; this equilibrium has {saddle.n_unstable}"
+        )
     problem = as_problem(compiled)
     q = problem.values(saddle.values)
     x = np.array([saddle.state[name] for name in problem.state_names])
@@ -195,9 +200,7 @@ def separatrix(compiled: CompiledModel, saddle: SteadyState) -> Separatrix:
     return Separatrix(saddle, problem.state_names, normal / size, growth_rate)
 
 
-def _states(
-    problem: ModelProblem, q: np.ndarray, equilibria: Sequence[SteadyState] | None
-) -> list[np.ndarray]:
+def _states(problem: Problem, q: np.ndarray, equilibria: Sequence[SteadyState] | None) -> list[np.ndarray]:
     if equilibria is None:
         return all_roots(problem, q)
     if not equilibria:

@@ -115,7 +115,7 @@ def _coordinates(
     for name, axis in zip(parameters, axes, strict=True):
         if not axis.low <= q[axis.k] <= axis.high:
             raise ValueError(
-                f"{name} = {q[axis.k]:.6g} at the start lies outside of its range {axis.low:g} to {axis.high:g}"
+                f"{name} = {q[axis.k]:.6g} at the start lies outside of its range {axis.low:g}, {axis.high:g}"
             )
         if not np.any(problem.parameter_derivative(x * 1.01 + 1e-3 * problem.scale, q, axis.k)):
             raise ValueError(f"no rate depends on {name}: there is nothing to follow")

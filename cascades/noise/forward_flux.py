@@ -14,7 +14,7 @@ from numba import njit, uint64
 
 from cascades.noise.jumps import JumpProcess
 from cascades.noise.random import stream_key, uniform
-from cascades.noise.ssa import change_tables, next_event
+from cascades.noise.ssa import change_tables, fire, next_event
 
 FORWARD, BACK, STUCK, BAD = 1, 0, 2, 3
 
@@ -71,7 +71,9 @@ def switching_rate(
     weights = np.array([order.get(name, 0.0) for name in process.species])
     start = process.counts(initial)
     if weights @ start >= levels[0]:
-        raise ValueError(f"the start has order {weights @ start:g}, not below the first interface {levels[0]:g}")
+        raise ValueError(
+            f"the start has order {weights @ start:g}, not below the first interface {levels[0]:g}"
+        )
     p = process.constants(process.values(values))
     address = process.formulas.address
     tables = change_tables(process)
@@ -118,8 +120,7 @@ def _collect(  # type: ignore[no-untyped-def]
         if j < 0:
             break
         elapsed += wait
-        for i in range(starts[j], starts[j + 1]):
-            n[species[i]] += amounts[i]
+        fire(n, j, starts, species, amounts)
         order = 0.0
         for s in range(n.size):
             order += weights[s] * n[s]
@@ -161,6 +162,5 @@ def _shoot(  # type: ignore[no-untyped-def]
             j, _, count = next_event(address, n, p, a, key, count)
             if j < 0:
                 break
-            for i in range(starts[j], starts[j + 1]):
-                n[species[i]] += amounts[i]
+            fire(n, j, starts, species, amounts)
     return hits

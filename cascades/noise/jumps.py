@@ -236,7 +236,9 @@ def _problems(model: Model, names: Sequence[str]) -> list[str]:
         for reference in (*reaction.reactants, *reaction.products):
             stoichiometry = reference.stoichiometry
             if stoichiometry is None or not reference.is_constant or stoichiometry != int(stoichiometry):
-                found.append(f"reaction {reaction.id}: stoichiometry of {reference.species} is not a whole number")
+                found.append(
+                    f"reaction {reaction.id}: stoichiometry of {reference.species} is not a whole number"
+                )
         if reaction.rate is not None and "time" in free_symbols(reaction.rate):
             found.append(f"reaction {reaction.id}: the rate depends on time")
     return found

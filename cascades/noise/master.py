@@ -80,7 +80,9 @@ def lattice(
         for j, change in enumerate(process.changes):
             active = np.flatnonzero(a[:, j] > 0.0)
             after = front[active] + change
-            inside = ((after >= 0) & (after <= top)).all(axis=1)
+            possible = (after >= 0).all(axis=1)  # a reaction without its reactants does not fire
+            active, after = active[possible], after[possible]
+            inside = (after <= top).all(axis=1)
             np.add.at(escape, active[~inside], a[active[~inside], j])
             targets = np.empty(int(inside.sum()), np.int64)
             for k, state in enumerate(after[inside]):
@@ -95,12 +97,16 @@ def lattice(
             rates.append(a[active[inside], j])
         escapes.append(escape)
         if len(place) > most:
-            raise ValueError(f"more than {most} states can be reached: set lower limits or sample paths instead")
+            raise ValueError(
+                f"more than {most} states can be reached: set lower limits or sample paths instead"
+            )
         begin += len(front)
         front = np.array(fresh, np.int64).reshape(-1, start.size)
         layers.append(front)
     size = len(place)
-    matrix = coo_array((np.concatenate(rates), (np.concatenate(rows), np.concatenate(cols))), shape=(size, size)).tocsr()
+    matrix = coo_array(
+        (np.concatenate(rates), (np.concatenate(rows), np.concatenate(cols))), shape=(size, size)
+    ).tocsr()
     escape = np.concatenate(escapes)
     leaving = np.asarray(matrix.sum(axis=1)).ravel() + escape
     return Lattice(process, np.concatenate(layers), (matrix - diags_array(leaving)).tocsr(), escape)

@@ -67,7 +67,7 @@ def least_action_path(
     change = np.inf
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for _ in range(iterations):
-        momentum, speed, direction = _momenta(propensities, nu, path)
+        momentum, speed = _momenta(propensities, nu, path)
         action = float(np.sum(0.5 * (momentum[1:] + momentum[:-1]) * np.diff(path, axis=0)))
         change = abs(action - previous) / max(abs(action), 1e-300)
         if best is None or action < best[0]:
@@ -114,7 +114,7 @@ def _momenta(propensities, nu, path):  # type: ignore[no-untyped-def]
             speed[i] = abs(speed[i] - change[n])
             if largest < 1e-11:
                 break
-    return p, speed, direction
+    return p, speed
 
 
 def _relaxed(propensities, nu, path, momentum, speed, step, size):  # type: ignore[no-untyped-def]

@@ -12,7 +12,9 @@ import numpy as np
 Rate = Callable[[np.ndarray], np.ndarray]
 
 
-def mean_first_passage_time(birth: Rate, death: Rate, start: int, target: int, *, largest: int | None = None) -> float:
+def mean_first_passage_time(
+    birth: Rate, death: Rate, start: int, target: int, *, largest: int | None = None
+) -> float:
     """The mean time to reach `target` from `start` [in the time unit of the rates].
 
     Parameters
@@ -48,7 +50,9 @@ def mean_first_passage_time(birth: Rate, death: Rate, start: int, target: int, *
 def _upward(up: np.ndarray, down: np.ndarray, start: int) -> float:
     """tau_n, the mean time from n to n + 1, fulfils tau_n = 1 / b_n + d_n / b_n tau_{n-1}."""
     if (up <= 0.0).any():
-        raise ValueError(f"the birth rate is zero at {int(np.argmax(up <= 0.0))}: the target is never reached")
+        raise ValueError(
+            f"the birth rate is zero at {int(np.argmax(up <= 0.0))}: the target is never reached"
+        )
     total, tau = 0.0, 0.0
     for n, (b, d) in enumerate(zip(up.tolist(), down.tolist(), strict=True)):
         tau = (1.0 + d * tau) / b
@@ -61,7 +65,9 @@ def _downward(birth: Rate, death: Rate, start: int, target: int, largest: int) -
     n = np.arange(target + 1, largest + 1)
     up, down = _checked(birth, n), _checked(death, n)
     if (down <= 0.0).any():
-        raise ValueError(f"the death rate is zero at {int(n[np.argmax(down <= 0.0)])}: the target is never reached")
+        raise ValueError(
+            f"the death rate is zero at {int(n[np.argmax(down <= 0.0)])}: the target is never reached"
+        )
     total, tau = 0.0, 0.0
     for i in range(n.size - 1, -1, -1):
         tau = (1.0 + (up[i] * tau if i + 1 < n.size else 0.0)) / down[i]
@@ -84,5 +90,7 @@ def _checked(rate: Rate, n: np.ndarray) -> np.ndarray:
     values = np.broadcast_to(np.asarray(rate(n.astype(float)), float), n.shape)
     bad = ~np.isfinite(values) | (values < 0.0)
     if bad.any():
-        raise ValueError(f"a rate is {values[bad][0]:g} at {int(n[bad][0])}; rates must be finite and not negative")
+        raise ValueError(
+            f"a rate is {values[bad][0]:g} at {int(n[bad][0])}; rates must be finite and not negative"
+        )
     return values

@@ -79,7 +79,7 @@ def poisson(mean, key, count):  # type: ignore[no-untyped-def]
         v = uniform(key, count + uint64(1))
         count += uint64(2)
         us = 0.5 - abs(u)
-        k = int(math.floor((2.0 * a / us + b) * u + mean + 0.43))
+        k = math.floor((2.0 * a / us + b) * u + mean + 0.43)
         if us >= 0.07 and v <= limit:
             return k, count
         if k < 0 or (us < 0.013 and v > us):

@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit, uint64
 
+from cascades.continuation.native import call_formulas
 from cascades.errors import UnknownName
 from cascades.noise.jumps import JumpProcess
-from cascades.continuation.native import call_formulas
 from cascades.noise.random import normal, poisson, stream_key, uniform
 from cascades.trajectory import Trajectory
 
@@ -77,7 +77,16 @@ def random_paths(
 
     def run(member: int) -> None:
         status[member], reached[member], _ = kernel(
-            address, start.copy(), p, *tables, grid, out[member], np.uint64(seed), np.uint64(member), most_events, method == "langevin"
+            address,
+            start.copy(),
+            p,
+            *tables,
+            grid,
+            out[member],
+            np.uint64(seed),
+            np.uint64(member),
+            most_events,
+            method == "langevin",
         )
 
     count = threads or os.cpu_count() or 1
@@ -91,7 +100,7 @@ def random_paths(
         times=grid,
         values=out,
         names=process.species,
-        units={name: "molecules" for name in process.species},
+        units=dict.fromkeys(process.species, "molecules"),
         status=status,
         reached=reached,
         time_unit=process.time_unit,
@@ -103,7 +112,11 @@ def change_tables(process: JumpProcess) -> tuple[np.ndarray, np.ndarray, np.ndar
     """Rows of `changes` without their zeros: starts, species and amounts."""
     rows, species = np.nonzero(process.changes)
     starts = np.searchsorted(rows, np.arange(len(process.reactions) + 1))
-    return starts.astype(np.int64), species.astype(np.int64), process.changes[rows, species].astype(np.float64)
+    return (
+        starts.astype(np.int64),
+        species.astype(np.int64),
+        process.changes[rows, species].astype(np.float64),
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -131,6 +144,17 @@ def next_event(address, n, p, a, key, count):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def fire(n, j, starts, species, amounts):  # type: ignore[no-untyped-def]
+    """Carry out reaction j if its reactants are there: a rate law that does not vanish with its
+    reactant (zero order) must not take counts below zero."""
+    for i in range(starts[j], starts[j + 1]):
+        if n[species[i]] + amounts[i] < 0.0:
+            return
+    for i in range(starts[j], starts[j + 1]):
+        n[species[i]] += amounts[i]
+
+
+@njit(nogil=True, cache=True)
 def _run_direct(  # type: ignore[no-untyped-def]
     address, n, p, starts, species, amounts, times, out, seed, stream, most_events, ignored
 ):
@@ -150,8 +174,7 @@ def _run_direct(  # type: ignore[no-untyped-def]
             k += 1
         if j < 0:
             break
-        for i in range(starts[j], starts[j + 1]):
-            n[species[i]] += amounts[i]
+        fire(n, j, starts, species, amounts)
         events += 1
         if events >= most_events:
             return TOO_MANY, t, events
@@ -216,8 +239,7 @@ def _run_leaps(  # type: ignore[no-untyped-def]
                     t = times[k]
                     break
                 t += wait
-                for i in range(starts[j], starts[j + 1]):
-                    n[species[i]] += amounts[i]
+                fire(n, j, starts, species, amounts)
                 steps += 1
             continue
         while True:

@@ -23,7 +23,9 @@ def symbols(names: str):
 def camkii_ring(*, keeps_moiety: bool = False) -> SymbolicProblem:
     """The CaMKII ring typed in by hand: 15 equations, or 16 with the unphosphorylated ring kept."""
     p = {name: symbol(name) for name in CAMKII_VALUES}
-    B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13 = rings = symbols(" ".join(f"B{i}" for i in range(1, 14)))
+    B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13 = rings = symbols(
+        " ".join(f"B{i}" for i in range(1, 14))
+    )
     B0 = symbol("B0") if keeps_moiety else p["b0i"] - sum(rings[1:], rings[0])
     PP1, I1P, Ca = symbol("PP1"), symbol("I1P"), p["Ca"]
     L1, L2, L3, L4 = p["L1"], p["L2"], p["L3"], p["L4"]

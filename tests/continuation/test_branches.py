@@ -147,7 +147,9 @@ def test_bad_input(parameter, bounds, error, said):
 
 def test_a_range_without_equilibrium():
     x, a = symbol("x"), symbol("a")
-    problem = SymbolicProblem(("x",), ("a",), [a + x * x], default_state=np.ones(1), default_values=np.ones(1))
+    problem = SymbolicProblem(
+        ("x",), ("a",), [a + x * x], default_state=np.ones(1), default_values=np.ones(1)
+    )
     with pytest.raises(NoEquilibrium) as caught:
         continuation(problem, "a", (0.5, 2.0))
     assert set(caught.value.state) == {"x"}

@@ -16,8 +16,12 @@ from cascades.expression import symbol
 def test_isola_is_found_without_being_told(camkii):
     main, isola = branches(camkii, "Ca", (0.02, 2.0))
     assert isola.closed and not main.closed
-    assert_allclose(sorted(p.value for p in isola.special_points), [0.09235214799285, 0.2195682545961], rtol=1e-10)
-    assert_allclose(sorted(p.value for p in main.special_points), [0.36313036126919, 0.37391832439556], rtol=1e-10)
+    assert_allclose(
+        sorted(p.value for p in isola.special_points), [0.09235214799285, 0.2195682545961], rtol=1e-10
+    )
+    assert_allclose(
+        sorted(p.value for p in main.special_points), [0.36313036126919, 0.37391832439556], rtol=1e-10
+    )
 
 
 def test_crossing_branches_of_a_pitchfork():

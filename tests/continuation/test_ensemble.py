@@ -14,7 +14,9 @@ VARIED = ("k12", "KM", "PP10", "K5", "CaM", "kcan", "kpka")
 def varied(problem, members: int, spread: float, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     defaults = problem.values()
-    return {name: defaults[problem.index(name)] * np.exp(spread * rng.normal(size=members)) for name in VARIED}
+    return {
+        name: defaults[problem.index(name)] * np.exp(spread * rng.normal(size=members)) for name in VARIED
+    }
 
 
 def test_members_equal_single_branches(camkii):

@@ -12,7 +12,8 @@ from cascades.expression import symbol
 
 PRINTED_DIGITS = 1e-9
 
-# total phosphorylation [uM] of DOWN, saddle, UP; 132.396444993758 starts the authors' upper branch (ModelDB 114452)
+# total phosphorylation [uM] of DOWN, saddle, UP; the authors' upper branch (ModelDB 114452) starts at
+# 132.3964
 PHOSPHORYLATION = {
     0.05: [0.00383187977951],
     0.10: [0.145055585689, 56.76769678, 149.983088949065],
@@ -50,6 +51,8 @@ def test_negative_roots_are_left_out():
 
 def test_no_equilibrium_at_all():
     x, a = symbol("x"), symbol("a")
-    problem = SymbolicProblem(("x",), ("a",), [a + x * x], default_state=np.ones(1), default_values=np.ones(1))
+    problem = SymbolicProblem(
+        ("x",), ("a",), [a + x * x], default_state=np.ones(1), default_values=np.ones(1)
+    )
     with pytest.raises(NoEquilibrium):
         equilibria(problem)

@@ -52,7 +52,9 @@ def test_shipped_camkii_has_the_published_folds(shipped_camkii):
     branch = continuation(shipped_camkii, "Ca", (0.02, 2.0))
     assert_allclose(sorted(p.value for p in branch.special_points), FOLDS, rtol=1e-10)
     down, saddle, up = equilibria(shipped_camkii, values={"Ca": 0.1})
-    assert_allclose([s["S"] for s in (down, saddle, up)], [0.145055585689, 56.76769678, 149.983088949065], rtol=1e-9)
+    assert_allclose(
+        [s["S"] for s in (down, saddle, up)], [0.145055585689, 56.76769678, 149.983088949065], rtol=1e-9
+    )
     assert_allclose(sum(up.totals.values()), 33.3 + 0.2, rtol=1e-9)
     isola = continuation(shipped_camkii, "Ca", (0.02, 2.0), start=up)
     assert isola.closed

@@ -50,7 +50,12 @@ def test_folds_of_the_frequency_curve_are_where_simulations_flip(driven_switch, 
         for _ in range(int(60 * rate)):
             z = z + np.array([1.0, 0.0])
             z = solve_ivp(
-                lambda t, z: driven_switch.rates(z, q), (0.0, 1.0 / rate), z, method="LSODA", rtol=1e-8, atol=1e-10
+                lambda t, z: driven_switch.rates(z, q),
+                (0.0, 1.0 / rate),
+                z,
+                method="LSODA",
+                rtol=1e-8,
+                atol=1e-10,
             ).y[:, -1]
         return float(z[1])
 

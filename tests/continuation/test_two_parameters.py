@@ -67,7 +67,9 @@ def test_bogdanov_takens(bogdanov_takens_form):
 
 def test_generalised_hopf(bautin_form):
     hopf = continuation(bautin_form, "b1", (-0.5, 0.5)).of_kind("hopf")[0]
-    assert_allclose(hopf.coefficients["l1"], 2.0 * 0.5, rtol=1e-10)  # |q| = 1 is half the square of the amplitude
+    assert_allclose(
+        hopf.coefficients["l1"], 2.0 * 0.5, rtol=1e-10
+    )  # |q| = 1 is half the square of the amplitude
     curve = hopf_curve(bautin_form, hopf, ("b1", "b2"), ((-1.0, 1.0), (-2.0, 2.0)))
     (point,) = curve.special_points
     assert point.kind == "generalised hopf"

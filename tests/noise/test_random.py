@@ -24,7 +24,10 @@ def test_random_numbers_have_their_distributions():
     assert stats.kstest([uniform(key, c) for c in counts], "uniform").pvalue > SURELY
     assert stats.kstest([normal(key, c) for c in counts], "norm").pvalue > SURELY
     for mean in (0.7, 8.0, 40.0, 3000.0):
-        numbers = [poisson(mean, np.uint64(stream_key(np.uint64(1), np.uint64(i))), np.uint64(1))[0] for i in range(4000)]
+        numbers = [
+            poisson(mean, np.uint64(stream_key(np.uint64(1), np.uint64(i))), np.uint64(1))[0]
+            for i in range(4000)
+        ]
         assert abs(np.mean(numbers) - mean) < 4.5 * np.sqrt(mean / 4000)
         assert abs(np.var(numbers) / mean - 1.0) < 0.15
 
@@ -123,7 +126,9 @@ def test_least_action_of_a_one_step_process(schloegl):
     exact = np.trapezoid(np.log(death(x) / birth(x)), x)
     found = least_action_path(schloegl, np.array([low]), np.array([barrier]))
     assert_allclose(found.action, exact, rtol=5e-4)
-    assert_allclose(found.momentum[1:-1, 0], np.log(death(found.path) / birth(found.path))[1:-1, 0], atol=1e-8)
+    assert_allclose(
+        found.momentum[1:-1, 0], np.log(death(found.path) / birth(found.path))[1:-1, 0], atol=1e-8
+    )
 
 
 @pytest.mark.slow
@@ -132,6 +137,8 @@ def test_forward_flux_on_schloegl(schloegl):
         lambda n: 0.015 * n * (n - 1) + 200.0, lambda n: 1e-4 / 6 * n * (n - 1) * (n - 2) + 3.5 * n, 84, 569
     )
     levels = [130, 150, 165, 180, 195, 210, 225, 240, 270, 400]
-    rates = [switching_rate(schloegl, {"X": 1.0}, levels, crossings=5000, trials=20000, seed=s) for s in range(4)]
+    rates = [
+        switching_rate(schloegl, {"X": 1.0}, levels, crossings=5000, trials=20000, seed=s) for s in range(4)
+    ]
     mean = np.mean([r.rate for r in rates])
     assert_allclose(1.0 / mean, exact, rtol=0.1)
