@@ -15,10 +15,11 @@ from cascades.reduction.batch import Jumps
 from cascades.reduction.manifold import TOP, SlowManifold
 from cascades.reduction.source import compiled_function
 
-PIECE = 0.1  # [s] longest step while calcium is above rest
-GROWTH, LONGEST = 1.5, 4.0  # of the steps at rest: factor, and limit [s]
+PIECE, STRETCH = 0.02, 1.8  # of the steps after a jump of calcium: the first [s], and the factor
+FIRST, GROWTH, LONGEST = 0.1, 1.5, 4.0  # of the steps at rest: the first [s], factor, and limit [s]
 GAMMA = 1.0 + math.sqrt(0.5)  # of ROS2, see Verwer et al. (1999) SIAM J. Sci. Comput. 20:1456
 LOWEST = -0.02  # efficacy at which the tables end
+AT_REST = (0, 0.0, 0, 0.0, 0.0)  # the place of resting calcium
 
 Replay = Callable[[Jumps, float], tuple[np.ndarray, np.ndarray]]
 
@@ -68,8 +69,8 @@ def _kernel(rates: Any, jacobian: Any) -> Any:
     """The loop over cases, for one model's kept states."""
 
     @njit(nogil=True)
-    def advance(rho, r, h, g, s, work):  # type: ignore[no-untyped-def]
-        """One step of `h` [s] at mean gains g[:, weights] and mean sensors s."""
+    def advance(rho, r, h, gain, gain_rest, place, s, work):  # type: ignore[no-untyped-def]
+        """One step of `h` [s] at the mean gains between two places in the tables and mean sensors s."""
         k = r.size
         before = work[0]
         for i in range(k):
@@ -102,17 +103,18 @@ def _kernel(rates: Any, jacobian: Any) -> Any:
         while left > 0.0 and count < 200:
             count += 1
             x = math.sqrt(max(rho, 0.0) / TOP)
-            n = g.shape[1]
+            n = gain_rest.shape[1]
             x = (x - 0.02) / 0.98 * (n - 1)
             i = min(max(int(x), 0), n - 2)
             a = TOP * (0.02 + 0.98 * i / (n - 1)) ** 2
             b = TOP * (0.02 + 0.98 * (i + 1) / (n - 1)) ** 2
             middle = (h - 0.5 * left) / h
-            low, high = g[0, i], g[0, i + 1]
+            low = _mean_gain(gain, gain_rest, 0, i, place)
+            high = _mean_gain(gain, gain_rest, 0, i + 1, place)
             for j in range(k):
                 now = before[j] + middle * (r[j] - before[j])
-                low += g[1 + j, i] * now
-                high += g[1 + j, i + 1] * now
+                low += _mean_gain(gain, gain_rest, 1 + j, i, place) * now
+                high += _mean_gain(gain, gain_rest, 1 + j, i + 1, place) * now
             slope = (high - low) / (b - a)
             speed = low + slope * (rho - a)
             reach = 2.0 * (b - a) + 0.01
@@ -126,7 +128,6 @@ def _kernel(rates: Any, jacobian: Any) -> Any:
     @njit(nogil=True)
     def run(times, sizes, offset, end, rest, span, gain, gain_rest, sensor, sensor_rest, start, k, out):  # type: ignore[no-untyped-def]
         tau = span[2]
-        g = np.empty((gain.shape[0], gain.shape[1]))
         s = np.empty(sensor.shape[0])
         work = np.zeros((5 + k, max(k * k, k, 1)))
         r = np.empty((2, k))
@@ -138,26 +139,29 @@ def _kernel(rates: Any, jacobian: Any) -> Any:
                     r[i, j] = start[i, 1 + j]
             excess, now = 0.0, 0.0
             n = offset[case + 1] - offset[case]
-            quiet = PIECE
+            quiet = FIRST
             for q in range(n + 2):
                 t = times[offset[case] + q] if q < n else (max(end[case], now) if q == n else now + rest)
                 h = t - now
                 level = math.log(excess) if excess > 0.0 else span[0]
                 active = min(h, max(0.0, tau * (level - span[0])))
                 if active > 0.0:
-                    pieces = int(active / PIECE) + 1
-                    for piece in range(pieces):
-                        high = level - active * piece / pieces / tau
-                        low = level - active * (piece + 1) / pieces / tau
-                        _average(gain, sensor, high, low, span, g, s)
+                    passed, step = 0.0, PIECE
+                    while passed < active:
+                        step = active - passed if passed + 1.3 * step > active else step
+                        high, low = level - passed / tau, level - (passed + step) / tau
+                        place = _between(high, low, span, gain.shape[2])
+                        _mean_sensors(sensor, place, s)
                         for i in range(2):
-                            rho[i] = advance(rho[i], r[i], active / pieces, g, s, work)
-                    quiet = PIECE
+                            rho[i] = advance(rho[i], r[i], step, gain, gain_rest, place, s, work)
+                        passed += step
+                        step *= STRETCH
+                    quiet = FIRST
                 left = h - active
                 while left > 1e-12:
                     step = min(left, quiet)
                     for i in range(2):
-                        rho[i] = advance(rho[i], r[i], step, gain_rest, sensor_rest, work)
+                        rho[i] = advance(rho[i], r[i], step, gain, gain_rest, AT_REST, sensor_rest, work)
                     left -= step
                     quiet = min(quiet * GROWTH, LONGEST)
                 excess *= math.exp(-h / tau)
@@ -182,19 +186,28 @@ def _solve(matrix, x, k):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _average(gain, sensor, high, low, span, g, s):  # type: ignore[no-untyped-def]
-    """Means of the tables while the logarithm of the excess falls evenly from `high` to `low`."""
-    n = gain.shape[2]
+def _between(high, low, span, n):  # type: ignore[no-untyped-def]
+    """Where in the tables the logarithm of the excess falls from and to, and how far: (row, part, row,
+    part, length).  Places are clamped at the ends of the table, and so is the length between them."""
     j1, x1 = _mean_place(high, span, n)
     j0, x0 = _mean_place(low, span, n)
-    # places are clamped at the ends of the table, and so is the length between them
     length = ((j1 + x1) - (j0 + x0)) * (span[1] - span[0]) / (n - 1)
-    length = max(length, 1e-9)
-    for a in range(gain.shape[0]):
-        for i in range(gain.shape[1]):
-            upper = gain[a, i, j1] + x1 * (gain[a, i, j1 + 1] - gain[a, i, j1])
-            lower = gain[a, i, j0] + x0 * (gain[a, i, j0 + 1] - gain[a, i, j0])
-            g[a, i] = (upper - lower) / length
+    return j1, x1, j0, x0, max(length, 1e-9)
+
+
+@njit(nogil=True, cache=True)
+def _mean_gain(gain, gain_rest, a, i, place):  # type: ignore[no-untyped-def]
+    j1, x1, j0, x0, length = place
+    if length <= 0.0:
+        return gain_rest[a, i]
+    upper = gain[a, i, j1] + x1 * (gain[a, i, j1 + 1] - gain[a, i, j1])
+    lower = gain[a, i, j0] + x0 * (gain[a, i, j0 + 1] - gain[a, i, j0])
+    return (upper - lower) / length
+
+
+@njit(nogil=True, cache=True)
+def _mean_sensors(sensor, place, s):  # type: ignore[no-untyped-def]
+    j1, x1, j0, x0, length = place
     for a in range(sensor.shape[0]):
         upper = sensor[a, j1] + x1 * (sensor[a, j1 + 1] - sensor[a, j1])
         lower = sensor[a, j0] + x0 * (sensor[a, j0 + 1] - sensor[a, j0])

@@ -28,7 +28,7 @@ from cascades.expression import Expr, evaluate, free_symbols, number, substitute
 from cascades.reduction.sensors import Sensors, sensors
 from cascades.reduction.states import RestingStates
 
-WEIGHTS, LEVELS = 48, 40  # rows of the tables
+WEIGHTS, LEVELS = 80, 64  # rows of the tables
 TOP = 1.4  # largest efficacy in the tables
 TOLERANCE, ITERATIONS = 1e-9, 60
 
