@@ -36,10 +36,10 @@ def mechanism(rule: CalciumRule) -> str:
         "tau_ca": trace.tau * MS_PER_S,
         "tau_rho": rule.tau * MS_PER_S,
     }
-    if rule.well == "none":
-        well, method = "", "cnexp"
-    else:
-        well, method = " - rho*(1 - rho)*(rho_star - rho)/tau_rho", "derivimplicit"
+    # the well as a rate of its own keeps the equation linear in rho, as cnexp wants it; cnexp divides by the rate
+    pull = "  pull = 1e-12\n"
+    if rule.well == "cubic":
+        pull = "  pull = (1 - rho)*(rho_star - rho)/tau_rho + 1e-12\n"
     lines = "".join(f"  {name} = {value!r}\n" for name, value in values.items())
     return f"""{heading(rule, ":")}: Connect presynaptic neurons with a delay of {trace.delay * MS_PER_S!r} ms.
 NEURON {{
@@ -55,15 +55,15 @@ INITIAL {{
   rho = rho0
 }}
 BREAKPOINT {{
-  SOLVE flow METHOD {method}
+  SOLVE flow METHOD cnexp
   i = 0
 }}
 DERIVATIVE flow {{
-  LOCAL up, down
+  LOCAL up, down, pull
   up = gamma_p*step_right(c - above_p)
   down = gamma_d*step_right(c - above_d)
-  c' = -c/tau_ca
-  rho' = up - (up + down)*rho{well}
+{pull}  c' = -c/tau_ca
+  rho' = up - (up + down + pull)*rho
 }}
 NET_RECEIVE(weight) {{
   c = c + c_pre

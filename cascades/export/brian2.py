@@ -126,6 +126,8 @@ def cubic_well(rho, h):
         rho = rho + k/6*(a + 2*b + 2*c + d)
     return rho
 
+
+NAMESPACE["cubic_well"] = cubic_well
 '''
 
 

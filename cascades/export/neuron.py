@@ -34,7 +34,6 @@ NEURON {{
   RANGE {", ".join(names)}, tau_ca, delay_ca
   THREADSAFE
 }}
-UNITS {{ (ms) = (millisecond) }}
 PARAMETER {{
   rho0 = 0.5
 {values}  tau_ca = {n["tau_ca"]!r} (ms)

@@ -79,7 +79,7 @@ def run_network(
     session.read()
     try:
         while session.tick < end:
-            stop = min(end, session.tick + chunk, session.next_visit(), *_next(readings, session.tick))
+            stop = min(end, session.tick + chunk, *_next(readings, session.tick))
             session.advance(stop)
             if session.tick - 1 in readings:
                 session.read()

@@ -47,22 +47,24 @@ class Session:
     def view(self) -> View:
         return View(self.built, self.spike_counts)
 
-    def next_visit(self) -> int:
+    def _next_visit(self) -> int:
         """The tick after the next one at which a mechanism visits."""
         nexts = [self._interval(m) * ((self.tick - 1) // self._interval(m) + 1) + 1 for m in self._mechanisms]
         return min(nexts, default=2**62)
 
     def advance(self, stop: int) -> None:
-        """Run up to tick `stop` (not included), then let the mechanisms whose turn it is visit."""
+        """Run up to tick `stop` (not included); mechanisms visit when it is their turn."""
         b = self.built
         while b.tick < stop:
             if b.tick - b.base >= REBASE:
                 self._rebase()
             for counter in (b.found.counts, b.found.sofar, b.found.meetings):
                 counter[...] = 0
-            b.tick = self._run(stop)
+            till = min(stop, self._next_visit())
+            b.tick = self._run(till)
             self._collect()
-        self._visit()
+            if b.tick == till:
+                self._visit()
 
     def _run(self, stop: int) -> int:
         """All threads up to `stop`, or to where there is no room for more spikes; the tick reached."""

@@ -1,0 +1,266 @@
+"""The network layer: nanoseconds per synaptic event, CPU seconds per biological second, bytes per synapse.
+
+Ratios are taken side by side in one process, of CPU seconds, medians.  Two comparisons need what this package does not
+ship: a yardstick in C++ (CASCADES_YARDSTICK names a shared library with `init`, `blk32` and `tab32`) and Brian2
+(CASCADES_SIMULATORS names an interpreter that has it).  Without them their rows are left out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cascades.export import export
+from cascades.network import balanced_network
+from cascades.network.constants import curve, kernel_rule
+from cascades.network.replay import Player
+from cascades.network.session import Session
+from cascades.reduction import published_rule
+
+RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
+RATE, DT = 5.0, 0.1  # Hz, ms
+
+
+class Row(NamedTuple):
+    """What was measured, and the bar it should meet (None: no bar); `is_less` says which way."""
+
+    name: str
+    value: float
+    unit: str
+    bar: float | None = None
+    is_less: bool = True
+
+    @property
+    def holds(self) -> bool | None:
+        if self.bar is None:
+            return None
+        return self.value <= self.bar if self.is_less else self.value >= self.bar
+
+
+def run(quick: bool) -> list[Row]:
+    """All rows; `quick` takes smaller networks and fewer repetitions."""
+    rows = kernels(100_000 if quick else 1_000_000, 2.0, 3 if quick else 7)
+    rows += networks(quick)
+    rows += threads(quick)
+    rows += brian2(quick)
+    return rows
+
+
+# ---------------------------------------------------------------------------------- the kernel
+def kernels(synapses: int, duration: float, repeats: int) -> list[Row]:
+    """Replay of Poisson spikes, as many pre- as postsynaptic neurons, fan-out 100."""
+    n, fan_out = synapses // 100, 100
+    rng = np.random.default_rng(1)
+    sources = np.repeat(np.arange(n), fan_out)
+    targets = np.sort(rng.integers(0, n, (n, fan_out)), axis=1).ravel()
+    start = rng.random(synapses).astype(np.float32)
+    counts = rng.poisson(n * RATE * duration, 2)
+    ticks = rng.integers(1, int(duration * 1e4), counts.sum()).astype(np.int32)
+    neurons = rng.integers(0, n, counts.sum()).astype(np.int32)
+    is_pre = np.arange(counts.sum()) < counts[0]
+    order = np.lexsort((neurons, is_pre, ticks))
+    events = tuple(x[order] for x in (ticks, neurons, is_pre))
+
+    step = kernel_rule(RULE, DT)
+    kinds = {
+        "step thresholds": step,
+        "any rates, two tables": step._replace(drift=curve(RULE)),
+        "double well": kernel_rule(dataclasses.replace(RULE, well="cubic"), DT),
+        "noise": kernel_rule(dataclasses.replace(RULE, sigma=3.35), DT, 1),
+    }
+    whole, sharded = _player(sources, targets, n, start, synapses), _player(sources, targets, n, start, synapses // 4)
+    per_neuron = np.diff(whole.columns)
+    total = counts[0] * fan_out + int(per_neuron[events[1][~events[2]]].sum())
+    first = whole.records.copy()
+
+    def ours(player: Player, rule: Any) -> Callable[[], None]:
+        return lambda: player.play(rule, *events)
+
+    runs = {f"{name}": ours(whole, rule) for name, rule in kinds.items()}
+    runs["step thresholds, in shards"] = ours(sharded, step)
+    runs |= _yardstick(whole, events, fan_out)
+    nothing = tuple(x[:0] for x in events)
+    for rule in kinds.values():
+        whole.play(rule, *nothing)
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, go in runs.items():
+            whole.records[:] = first
+            sharded.records[:] = first
+            begun = time.process_time()
+            go()
+            spent[name].append((time.process_time() - begun) / total * 1e9)
+    median = {name: float(np.median(x)) for name, x in spent.items()}
+    size = f"{synapses:.0e}".replace("+0", "")
+    rows = [Row(f"kernel, {size} synapses, {name}", x, "ns/event") for name, x in median.items()]
+    if "C++ yardstick" in median:
+        c, table = median["C++ yardstick"], median["C++ yardstick, tables"]
+        rows += [
+            Row("kernel / C++ yardstick", median["step thresholds"] / c, "", 0.85),
+            Row("kernel in shards / C++ yardstick", median["step thresholds, in shards"] / c, "", 0.6),
+            Row("two-table kernel / C++ yardstick", median["any rates, two tables"] / c, "", 1.1),
+            Row("two-table kernel / its C++ yardstick", median["any rates, two tables"] / table, ""),
+        ]
+    return rows
+
+
+def _player(sources: np.ndarray, targets: np.ndarray, n: int, start: np.ndarray, shard: int) -> Player:
+    module: Any = sys.modules["cascades.network.replay"]
+    kept, module.SHARD = module.SHARD, shard
+    try:
+        return Player(sources, targets, n, n, start)
+    finally:
+        module.SHARD = kept
+
+
+def _yardstick(player: Player, events: tuple[np.ndarray, ...], fan_out: int) -> dict[str, Callable[[], None]]:
+    path = os.environ.get("CASCADES_YARDSTICK")
+    if not path:
+        return {}
+    library = ctypes.CDLL(path)
+
+    def pointer(array: np.ndarray) -> ctypes.c_void_p:
+        return ctypes.c_void_p(array.ctypes.data)
+
+    scratch = [np.zeros(m, np.float32) for m in (4098, 4098, 2 * 4098)]
+    library.init(*map(pointer, scratch))
+    ticks, neurons, kinds = events[0], events[1], events[2].astype(np.int8)
+    rows = np.arange(0, player.records.size // 4 + 1, fan_out, dtype=np.int32)
+    columns = player.columns.astype(np.int32)
+    arrays = [pointer(a) for a in (rows, columns, player.column, player.records)]
+    lead = [pointer(ticks), pointer(neurons), pointer(kinds), ctypes.c_long(ticks.size)]
+    kept = (scratch, kinds, rows, columns)
+
+    def go(function: Any) -> Callable[[], None]:
+        return lambda: (function(*lead, *arrays), kept)[0]
+
+    return {"C++ yardstick": go(library.blk32), "C++ yardstick, tables": go(library.tab32)}
+
+
+# ---------------------------------------------------------------------------------- whole networks
+def _seconds(session: Session, biological: float, clock: Callable[[], float]) -> float:
+    begun = clock()
+    session.advance(session.tick + round(biological * 1e4))
+    return (clock() - begun) / biological
+
+
+def networks(quick: bool) -> list[Row]:
+    """Balanced networks on one thread; bytes of the arrays that last; what an hour would take."""
+    rows = []
+    for neurons, inputs, biological in ((2000, 100, 2.0), (10_000, 100, 0.5 if quick else 2.0)):
+        session = Session.new(balanced_network(RULE, neurons=neurons, inputs=inputs), 1, 1)
+        session.advance(101)
+        cpu = float(np.median([_seconds(session, biological, time.process_time) for _ in range(3)]))
+        rows.append(Row(f"network {neurons} x {inputs}", cpu, "CPU s per biological s"))
+    p = session.built.plastic
+    used = sum(a.nbytes for a in (p.records, p.split, p.column, p.ends))
+    rows.append(Row("memory per plastic synapse", used / p.column.size, "bytes", 24.0))
+    rate = session.spike_counts.sum() / session.built.network.size / (session.tick * 1e-4)
+    rows.append(Row(f"one hour of 10,000 x 100 at {rate:.1f} Hz, one thread (from {3 * biological:g} s)",
+                    cpu * 3600.0 / 60.0, "minutes", 15.0))  # fmt: skip
+    return rows
+
+
+def threads(quick: bool) -> list[Row]:
+    """Two threads against one, wall clock, same spikes."""
+    neurons, inputs, biological = (10_000, 100, 0.2) if quick else (10_000, 1000, 0.2)
+    network = balanced_network(RULE, neurons=neurons, inputs=inputs)
+    sessions = [Session.new(network, 1, n) for n in (1, 2)]
+    for session in sessions:
+        session.advance(101)
+    wall: list[list[float]] = [[], []]
+    for _ in range(3):
+        for k, session in enumerate(sessions):
+            wall[k].append(_seconds(session, biological, time.perf_counter))
+    same = all(
+        np.array_equal(np.concatenate(a), np.concatenate(b))
+        for a, b in ((sessions[0].ticks, sessions[1].ticks), (sessions[0].neurons, sessions[1].neurons))
+    )
+    size = f"{network.synapse_count(plastic=True):.0e}".replace("+0", "")
+    return [
+        Row(f"two threads, {size} plastic synapses", float(np.median(wall[0]) / np.median(wall[1])), "x", 1.7, False),
+        Row("two threads: same spikes", float(same), "", 1.0, False),
+    ]
+
+
+# ---------------------------------------------------------------------------------- Brian2
+_BRIAN2 = """
+import json, resource, sys
+sys.path.insert(0, ".")
+import numpy as np
+from brian2 import *
+what, mode, n, fan_out, duration = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
+set_device("cpp_standalone", build_on_run=False)
+prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"]
+if what == "kernel":
+    defaultclock.dt = 0.1 * ms
+    from calcium_synapses import calcium_synapses
+    pre, post = PoissonGroup(n, 5 * Hz), PoissonGroup(n, 5 * Hz)
+    s = calcium_synapses(pre, post, "", mode)
+    s.connect(i=np.repeat(np.arange(n), fan_out), j=np.random.randint(0, n, n * fan_out))
+    s.rho = "rand()"
+else:
+    exec(open("network.py").read().replace("delay=1.5 * ms)", f"delay=1.5 * ms, mode='{mode}')"))
+run(duration * second)
+device.build(directory="built", compile=True, run=False)
+device.run("built", with_output=False, run_args=[])
+print(json.dumps(device._last_run_time / duration))
+"""
+
+
+def brian2(quick: bool) -> list[Row]:
+    """C++ standalone, its own loop time, against ours for the same task; the rule comes from our export."""
+    python = os.environ.get("CASCADES_SIMULATORS")
+    if not python:
+        return []
+    rows = []
+    n = 1000 if quick else 10_000
+    ours = {"kernel": _our_kernel(n), "network": _our_network(2000, 100)}
+    bars = {("kernel", "event"): 15.0, ("kernel", "clock"): 50.0, ("network", "event"): 4.0}
+    for (what, mode), bar in bars.items():
+        size = (n, 100) if what == "kernel" else (2000, 100)
+        theirs = _run_brian2(python, what, mode, *size, 0.2 if mode == "clock" else 1.0)
+        rows.append(Row(f"{what} {size[0]} x {size[1]}: Brian2 {mode}-driven / ours", theirs / ours[what], "x", bar, False))
+    return rows
+
+
+def _our_kernel(n: int) -> float:
+    rows = kernels(n * 100, 1.0, 3)
+    return rows[0].value * 1e-9 * n * 100 * 2 * RATE
+
+
+def _our_network(neurons: int, inputs: int) -> float:
+    session = Session.new(balanced_network(RULE, neurons=neurons, inputs=inputs), 1, 1)
+    session.advance(101)
+    return float(np.median([_seconds(session, 1.0, time.process_time) for _ in range(3)]))
+
+
+def _run_brian2(python: str, what: str, mode: str, n: int, fan_out: int, duration: float) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        export(balanced_network(RULE, neurons=n, inputs=fan_out) if what == "network" else RULE, "brian2", folder)
+        (Path(folder) / "go.py").write_text(_BRIAN2)
+        arguments = [python, "go.py", what, mode, str(n), str(fan_out), str(duration)]
+        done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
+        return float(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    """Print the rows."""
+    for row in run("--quick" in sys.argv):
+        bar = "" if row.bar is None else f"   bar {'<=' if row.is_less else '>='} {row.bar:g}: {row.holds}"
+        print(f"{row.name:<70}{row.value:>10.3g} {row.unit}{bar}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
