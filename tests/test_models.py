@@ -179,7 +179,7 @@ def test_scipy_and_libroadrunner_agree(name):
     times = np.linspace(0.0, duration, SAMPLES)
     runs = [
         simulate(compiled, times, protocol=spiking(name, duration), solver=solver, rtol=1e-9)
-        for solver in ("radau" if len(compiled.state_names) < 80 else "bdf", "cvode")
+        for solver in ("radau" if len(compiled.state_names) < 20 else "lsoda", "cvode")
     ]
     assert_agree(runs[0].values[0], runs[1].values[0], compiled.state_names)
 
@@ -204,17 +204,3 @@ def test_claim(name, index):
         assert not result.holds, f"holds now: take known_failure from {claim.name!r}"
     else:
         assert result.holds, result.reason
-
-
-@pytest.mark.oracle
-def test_copasi_agrees(name):
-    pytest.importorskip("basico")
-    from tests.copasi import run_in_copasi
-
-    compiled = subject(name).compiled
-    duration = duration_of(name)
-    times = np.linspace(0.0, duration, SAMPLES)
-    protocol = spiking(name, duration)
-    ours = simulate(compiled, times, protocol=protocol, solver="rodas5p", rtol=1e-10)
-    theirs = run_in_copasi(os.fspath(root() / name / "model.xml"), times, protocol, compiled)
-    assert_agree(ours.values[0], theirs, compiled.state_names)
