@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cascades.commands.branch import branch
 from cascades.commands.equilibria import equilibria
+from cascades.commands.fit import fit
 from cascades.commands.models import models
 from cascades.commands.network import network
 from cascades.commands.rule import rule
@@ -21,5 +22,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "branch": branch,
     "rule": rule,
     "network": network,
+    "fit": fit,
     "warm-up": warm_up,
 }

@@ -1,5 +1,7 @@
 """Fitting kinetic models to data: problems, objective, optimisation, identifiability."""
 
+from cascades.fitting.identifiability import Identifiability as Identifiability
+from cascades.fitting.identifiability import identifiability as identifiability
 from cascades.fitting.optimise import fit as fit
 from cascades.fitting.problem import FitProblem as FitProblem
 from cascades.fitting.profile import Profile as Profile

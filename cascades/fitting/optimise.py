@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +21,8 @@ from cascades.fitting.result import FitResult, StartResult
 
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitProblem
+
+Progress = Callable[[float, float], None]  # the fraction done and the best objective so far
 
 METHODS = ("trust region", "least squares", "cma")
 SCREENED = 20  # points looked at per start
@@ -36,7 +38,7 @@ def fit(
     method: str = "trust region",
     folder: str | Path | None = None,
     workers: int = 1,
-    progress: bool = False,
+    progress: Progress | None = None,
 ) -> FitResult:
     """Fit from the best `starts` of many Latin-hypercube points inside of the bounds.
 
@@ -49,6 +51,7 @@ def fit(
         method does only what is missing and gives the same result.
     workers : int
         Processes that share the starts.  The result does not depend on it.
+    progress : called after every start with the fraction done and the best objective so far
 
     Raises
     ------
@@ -220,22 +223,15 @@ def _run(
 
 
 def _reported(
-    results: Iterator[StartResult], done: dict[int, StartResult], starts: int, progress: bool
+    results: Iterator[StartResult], done: dict[int, StartResult], starts: int, progress: Progress | None
 ) -> Iterator[StartResult]:
-    """Pass results on; show how many there are and the best so far."""
-    if not progress:
-        yield from results
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        best = min((r.objective for r in done.values()), default=math.inf)
-        task = bar.add_task("starts", total=starts, completed=len(done))
-        for result in results:
-            best = min(best, result.objective)
-            bar.update(task, advance=1, description=f"starts, best {best:.6g}")
-            yield result
+    """Pass results on and tell how many there are."""
+    best = min((r.objective for r in done.values()), default=math.inf)
+    for count, result in enumerate(results, start=len(done) + 1):
+        best = min(best, result.objective)
+        if progress is not None:
+            progress(count / starts, best)
+        yield result
 
 
 class _Store:
