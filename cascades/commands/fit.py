@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from cascades.commands.options import FORCE, JSON, OUT, SEED
@@ -46,7 +47,7 @@ def fit(
                 progress=lambda done, best: report(done),
             )  # fmt: skip
         with step("identifiability"):
-            local = identifiability(loaded, result.best.x)
+            local = identifiability(loaded, np.array(result.best.x))
         found = []
         for name in profiles or ():
             with step(f"profile of {name}"):
