@@ -54,24 +54,25 @@ def calibrated_trace(
     solver: str | Solver,
     rtol: float,
 ) -> CalciumTrace:
-    """Jumps of such a size that random trains tell rules apart best: outcomes from DOWN and from UP are
-    as mixed as they can be (with one resting state: efficacies are as spread as they can be)."""
+    """Jumps of such a size that half of the random trains move a DOWN synapse UP (or, with one resting
+    state, far from rest), as then random trains tell rules apart best.  Where no size does that,
+    the one that leaves outcomes from DOWN and UP as mixed as they can be."""
     base = max(states.potentiates - states.rest, 1e-12)
     trace = CalciumTrace(states.rest, PRE_TO_POST * base, base, DECAY, DELAY)
     drive = generated(clamped, calcium, states, trace)
-    cases = training(16, seed=11)
-    sizes = np.geomspace(0.2, 32.0, 12)
+    cases = training(12, seed=11)
+    sizes = np.geomspace(0.25, 32.0, 8)
     scaled = [Case("", "", c.pre, c.post, c.scale * size) for size in sizes for c in cases]
     found = answers(
         drive.model, weight, states, drive.initial, scaled, 60.0, delay=DELAY, solver=solver, rtol=rtol
     )
-    if states.is_bistable:
-        up = np.nanmean((found.final > states.rho_star).reshape(sizes.size, -1, 2), axis=1)
-        mixed = (up * (1.0 - up)).sum(axis=1)
+    level, threshold = (found.final, states.rho_star) if states.is_bistable else (found.end, 0.4)
+    up = np.nanmean((level > threshold).reshape(sizes.size, -1, 2), axis=1)
+    share = np.maximum.accumulate(up[:, 0])
+    if share[0] < 0.5 <= share[-1]:
+        size = float(np.exp(np.interp(0.5, share, np.log(sizes))))
     else:
-        mixed = np.nanvar(np.clip(found.end, 0.0, 1.0).reshape(sizes.size, -1), axis=1)
-    smooth = np.convolve(np.pad(mixed, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    size = float(sizes[np.argmax(smooth)])
+        size = float(sizes[np.argmax((up * (1.0 - up)).sum(axis=1))])
     return CalciumTrace(states.rest, PRE_TO_POST * base * size, base * size, DECAY, DELAY)
 
 

@@ -42,7 +42,10 @@ def sensors(rates: Iterable[Expr], calcium: str, state_names: Sequence[str]) -> 
         return has_calcium[formula] if formula in has_calcium else calcium in free_symbols(formula)
 
     def sensor(formula: Expr) -> Expr:
-        """The symbol of a sensor; factors without calcium stay outside, so that multiples are one."""
+        """The symbol of a sensor; terms and factors without calcium stay outside, and sums are taken
+        apart, so that multiples and offsets of one sensor are one."""
+        if formula.op == "add":
+            return add(*(sensor(a) if uses(a) else a for a in formula.args))
         factor = [a for a in formula.args if not uses(a)] if formula.op == "mul" else []
         core = mul(*(a for a in formula.args if uses(a))) if factor else formula
         name = found.setdefault(core, f"sensor:{len(found)}")
