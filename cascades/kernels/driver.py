@@ -65,7 +65,7 @@ from cascades.kernels.vectors import (
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.15, 8.0
 _PROBES = 4  # places within a step at which conditions are looked at
-_HALVINGS = 50  # of the interval in which a condition changes
+_HALVINGS = 60  # of the interval in which a condition changes
 _NEWTON = 50
 _FROZEN = 1e30  # 1 / (h gamma) at which differential states do not move
 
@@ -438,6 +438,9 @@ def judge(lanes, wide, job, ln, rows, n):
             for column in range(1, len(wide)):
                 total += cell(wide, rows.control, ERROR, column)
         ln.steps[lane] += 1
+        if ln.steps[lane] > job.max_steps:
+            end_member(job, ln, lane, TOO_MANY_STEPS)
+            continue
         error = np.sqrt(total / n)
         finite = np.isfinite(error)
         factor = _GROW
@@ -460,9 +463,7 @@ def judge(lanes, wide, job, ln, rows, n):
         else:
             ln.h[lane] = tried * min(factor, 0.7)
             ln.rejected[lane] = 1
-            if ln.steps[lane] > job.max_steps:
-                end_member(job, ln, lane, TOO_MANY_STEPS)
-            elif ln.h[lane] < 1e-14 * max(ln.t[lane], 1e-6 * job.end):
+            if ln.h[lane] < 1e-14 * max(ln.t[lane], 1e-6 * job.end):
                 end_member(job, ln, lane, STEP_TOO_SMALL if finite else NOT_FINITE)
     return n_accepted
 
@@ -477,64 +478,64 @@ def differs(lanes, code, rows, lane):
 
 @njit(**INLINE)
 def look_inside(lanes, wide, code, ln, rows, n_wide):
-    """Evaluate the conditions at each lane's place within the step."""
-    interpolate(wide, rows, n_wide)
+    """Evaluate the conditions at each lane's time `look` within the step."""
     for lane in range(len(lanes)):
-        set_cell(
-            lanes, rows.x, TIME, lane, ln.t[lane] + cell(wide, rows.control, PLACE, lane) * ln.tried[lane]
-        )
+        place = (ln.look[lane] - ln.t[lane]) / cell(lanes, rows.clock, 1, lane)
+        set_control(lanes, wide, rows, PLACE, lane, min(place, 1.0))
+        set_cell(lanes, rows.x, TIME, lane, ln.look[lane])
+    interpolate(wide, rows, n_wide)
     call_code(code.conditions, rows.probe, rows.p, rows.x, rows.truth, 0)
 
 
 @njit(**INLINE)
 def find_changes(lanes, wide, code, job, ln, rows, n_wide):
-    """Shorten accepted steps in which a condition changes: they end just behind the first change."""
+    """Shorten accepted steps in which a condition changes: they end at the first time, to the last
+    digit, at which it has changed."""
     width = len(lanes)
     for lane in range(width):
-        ln.low[lane], ln.high[lane] = 0.0, 2.0  # 2: no change found
+        ln.low[lane], ln.high[lane] = ln.t[lane], np.inf
     for probe in range(1, _PROBES + 1):
         for lane in range(width):
-            set_control(lanes, wide, rows, PLACE, lane, probe / _PROBES)
+            inner = ln.t[lane] + ln.tried[lane] * (probe / _PROBES)
+            ln.look[lane] = inner if probe < _PROBES else end_of_step(ln, lane)
         look_inside(lanes, wide, code, ln, rows, n_wide)
         for lane in range(width):
-            if ln.accepted[lane] == 0 or ln.high[lane] <= 1.0:
-                continue
-            if differs(lanes, code, rows, lane):
-                ln.high[lane] = probe / _PROBES
-            else:
-                ln.low[lane] = probe / _PROBES
+            if ln.accepted[lane] != 0 and not np.isfinite(ln.high[lane]):
+                note_look(lanes, code, ln, rows, lane)
     found = False
     for lane in range(width):
-        found |= ln.high[lane] <= 1.0
+        found |= np.isfinite(ln.high[lane])
     if not found:
         return
     for _ in range(_HALVINGS):
         for lane in range(width):
-            set_control(lanes, wide, rows, PLACE, lane, 0.5 * (ln.low[lane] + min(ln.high[lane], 1.0)))
+            ln.look[lane] = 0.5 * (ln.low[lane] + ln.high[lane]) if np.isfinite(ln.high[lane]) else ln.t[lane]
         look_inside(lanes, wide, code, ln, rows, n_wide)
         for lane in range(width):
-            if ln.high[lane] > 1.0:
-                continue
-            middle = 0.5 * (ln.low[lane] + ln.high[lane])
-            if differs(lanes, code, rows, lane):
-                ln.high[lane] = middle
-            else:
-                ln.low[lane] = middle
+            if np.isfinite(ln.high[lane]):
+                note_look(lanes, code, ln, rows, lane)
     for lane in range(width):
-        if ln.high[lane] <= 1.0:
-            ln.tried[lane] *= ln.high[lane]
-            if ln.high[lane] < 1.0:
-                ln.hits[lane] = 0
+        if np.isfinite(ln.high[lane]):
+            ln.hits[lane], ln.end[lane] = 1, ln.high[lane]
+
+
+@njit(**INLINE)
+def note_look(lanes, code, ln, rows, lane):
+    if differs(lanes, code, rows, lane):
+        ln.high[lane] = ln.look[lane]
+    else:
+        ln.low[lane] = ln.look[lane]
 
 
 @njit(**INLINE)
 def cut_short(lanes, wide, ln, rows, n_wide, n):
     """trial = the state where a condition changed, in the lanes where one did."""
     for lane in range(len(lanes)):
-        set_control(lanes, wide, rows, PLACE, lane, min(ln.high[lane], 1.0))
+        place = (ln.high[lane] - ln.t[lane]) / cell(lanes, rows.clock, 1, lane)
+        set_control(lanes, wide, rows, PLACE, lane, min(place, 1.0))
     interpolate(wide, rows, n_wide)
     for lane in range(len(lanes)):
-        if ln.high[lane] < 1.0:
+        if ln.accepted[lane] != 0 and np.isfinite(ln.high[lane]):
             for i in range(n):
                 set_cell(lanes, rows.trial, i, lane, cell(lanes, rows.probe, i, lane))
 
@@ -612,7 +613,7 @@ def move(lanes, wide, code, job, ln, rows, n_wide, n, n_accepted, inside):
         if ln.accepted[lane] == 0:
             continue
         ln.t[lane] = end_of_step(ln, lane)
-        if code.conditions != 0 and ln.high[lane] <= 1.0:
+        if code.conditions != 0 and np.isfinite(ln.high[lane]):
             ln.stale[lane] = 1
             ln.fresh[lane] = 1
 

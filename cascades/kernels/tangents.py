@@ -171,7 +171,7 @@ def step_tangents(lanes, code, job, ln, rows, tg, n, padded):
         store(tg.x, tg.n_context + 2 + k, load(lanes, rows.y, k))
     stage_points(lanes, rows, tg, n, padded)
     begin, full, end = ln.t[0], cell(lanes, rows.clock, 1, 0), end_of_step(ln, 0)
-    cut = ln.high[0] if code.conditions != 0 else 2.0
+    cut = (ln.high[0] - begin) / full if code.conditions != 0 else 2.0
     for group in range(tg.n_groups):
         propagate(lanes, code, rows, tg, group, n, padded)
         first = group * (2 * tg.m + 2 * n) + 2 * tg.m
@@ -267,6 +267,6 @@ def run_tangents(lanes, code_record, job_record, lane_record, row_record, tangen
             step_tangents(lanes, code, job, ln, rows, tg, n, padded)
             move(lanes, lanes, code, job, ln, rows, padded, n, n_accepted, inside)
             set_whole(tg.output, 0, ln.output[0])
-            if code.conditions != 0 and ln.high[0] <= 1.0:
+            if code.conditions != 0 and np.isfinite(ln.high[0]):
                 return CROSSED
     return PAUSED
