@@ -41,10 +41,16 @@ def of_unit(model: Model, unit: str | None) -> Dimensions | None:
     factor = 1.0
     bases: dict[str, float] = {}
     for kind, exponent, scale, multiplier in model.units.get(unit, ((unit, 1.0, 0, 1.0),)):
-        factor *= (multiplier * 10.0**scale) ** exponent
+        factor *= _power(multiplier, scale, exponent)
         if kind != "dimensionless":
             bases[kind] = bases.get(kind, 0.0) + exponent
     return Dimensions(factor, _sorted(bases))
+
+
+def _power(multiplier: float, scale: int, exponent: float) -> float:
+    if multiplier <= 0.0:
+        return math.nan
+    return 10.0 ** min((math.log10(multiplier) + scale) * exponent, 300.0)
 
 
 def of_symbol(model: Model, name: str) -> Dimensions | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from cascades.errors import ModelError
 from cascades.expression import Expr, children, free_symbols, postorder, substitute
@@ -49,27 +50,8 @@ class Closing:
 
 def _in_order(uses: Mapping[str, set[str]], source: str) -> list[str]:
     """Names such that each comes after those it uses."""
-    order: list[str] = []
-    done: set[str] = set()
-    for root in uses:
-        path: list[tuple[str, list[str]]] = [] if root in done else [(root, sorted(uses[root]))]
-        on_path = {root}
-        while path:
-            name, waiting = path[-1]
-            while waiting and waiting[-1] in done:
-                waiting.pop()
-            if not waiting:
-                path.pop()
-                on_path.discard(name)
-                if name not in done:
-                    done.add(name)
-                    order.append(name)
-                continue
-            following = waiting.pop()
-            if following in on_path:
-                names = [n for n, _ in path]
-                cycle = " -> ".join([*names[names.index(following) :], following])
-                raise ModelError(source, [f"{following}: is defined by itself ({cycle})"])
-            on_path.add(following)
-            path.append((following, sorted(uses[following])))
-    return order
+    try:
+        return list(TopologicalSorter({name: sorted(used) for name, used in uses.items()}).static_order())
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        raise ModelError(source, [f"{circle[0]}: is defined by itself ({' -> '.join(circle)})"]) from None

@@ -115,8 +115,8 @@ class CompiledModel:
 
     @cached_property
     def initial_values(self) -> dict[str, float]:
-        """The state at time 0 for the default parameter values."""
-        y = self.initial_array(self.parameter_array())[0]
+        """The state at time 0 for the default parameter values; NaN for what has no value."""
+        y = self._start(np.array([self.equations.default_values], dtype=np.float64), 1)[0]
         return dict(zip(self.state_names, y.tolist(), strict=True))
 
     @cached_property
@@ -164,6 +164,15 @@ class CompiledModel:
         if p.shape[0] not in (1, members):
             raise ValueError(f"{p.shape[0]} members have parameter values, {members} have initial states")
         self._refuse_missing(self.state_index, initial or {})
+        y = self._start(p, members)
+        for name, column in columns.items():
+            y[:, self.state_index[name]] = column
+        for follower, name in self.equations.delayed.items():
+            y[:, self.state_index[follower]] = y[:, self.state_index[name]]
+        return y
+
+    def _start(self, p: Array, members: int) -> Array:
+        """The model's own states at time 0."""
         constant, formulas = self._initial
         y = np.tile(constant, (members, 1))
         if formulas:
@@ -171,10 +180,6 @@ class CompiledModel:
             values["time"] = 0.0
             for i, value in zip(formulas, evaluate(formulas.values(), values), strict=True):
                 y[:, i] = value
-        for name, column in columns.items():
-            y[:, self.state_index[name]] = column
-        for follower, name in self.equations.delayed.items():
-            y[:, self.state_index[follower]] = y[:, self.state_index[name]]
         return y
 
     def _refuse_missing(self, known: Mapping[str, int], given: Values) -> None:

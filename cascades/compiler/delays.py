@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from cascades.compiler.closing import Closing, close
 from cascades.compiler.draft import Draft, free_name
@@ -31,6 +32,7 @@ from cascades.expression import (
 
 _PREFIX = "delay #"
 _RATE = "rateOf("
+_SHOWN = 20  # parts of a formula that a message shows
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def unfold_delays(parts: Draft) -> None:
         if not ready:
             for one in waiting:
                 parts.unsupported.append(
-                    f"delay of {one.argument}: what is delayed depends on the delay itself"
+                    f"delay of {_shown(one.argument)}: what is delayed depends on the delay itself"
                 )
             return
         for one in ready:
@@ -101,58 +103,71 @@ def _unfolded(one: _Delay, parts: Draft) -> Expr:
     formula, lag = closing.all([one.argument, one.lag])
     if lag is ZERO:
         return one.argument
-    before = _shifted(_history(parts)(one.argument), lag, {})
     followed = _followed(formula, parts, closing)
     jumping = {a.variable for event in parts.events for a in event.assignments} & followed.keys()
     if jumping or followed.keys() & parts.algebraic:
         names = ", ".join(sorted(jumping or followed.keys() & parts.algebraic))
-        parts.unsupported.append(f"delay of {one.argument}: {names} jumps or follows from an algebraic rule")
+        what = f"{names} jumps or follows from an algebraic rule"
+        parts.unsupported.append(f"delay of {_shown(one.argument)}: {what}")
         return ZERO
-    start = _history(parts, at_zero=True)
-    straight = {
-        name: start(symbol(name)) + rate * TIME
-        for name, rate in followed.items()
-        if not free_symbols(rate) - parts.constants
-    }
-    formula = substitute([formula], straight)[0]
-    remaining = {name: followed[name] for name in _followed(formula, parts, closing)}
-    if remaining and free_symbols(lag) - parts.constants:
-        parts.unsupported.append(f"delay of {one.argument}: the lag {lag} is not constant")
+    if not free_symbols(lag) - parts.constants:
+        return _after_constant_lag(one, formula, lag, followed, parts)
+    straight = {name: rate for name, rate in followed.items() if not free_symbols(rate) - parts.constants}
+    if len(straight) < len(followed):
+        parts.unsupported.append(f"delay of {_shown(one.argument)}: the lag {_shown(lag)} is not constant")
         return ZERO
-    copies = _copies(remaining, lag, parts, start)
-    after = _shifted(formula, lag, copies)
-    if after is before:
+    parts.delayed.update({name: name for name in straight})
+    passed = call("min", lag, TIME)
+    back = {name: symbol(name) - rate * passed for name, rate in straight.items()}
+    return _shifted(formula, lag, back)
+
+
+def _after_constant_lag(
+    one: _Delay, formula: Expr, lag: Expr, followed: Mapping[str, Expr], parts: Draft
+) -> Expr:
+    """The formula over copies, which wait at their start until the lag is over; before, the history
+    where it is another."""
+    after = _shifted(formula, lag, _copies(followed, lag, parts))
+    history = _history(parts)
+    starts = history.all([symbol(name) for name in followed])
+    constants = history.all([symbol(name) for name in free_symbols(formula) & parts.constants])
+    uses_rates = any(name.startswith(_RATE) for name in free_symbols(one.argument))
+    if not uses_rates and "time" not in free_symbols(*starts, *constants):
         return after
+    before = _shifted(history(one.argument), lag, {})
     return piecewise((after, call("ge", TIME, lag)), otherwise=before)
+
+
+def _shown(formula: Expr) -> str:
+    """The formula, unless it is long."""
+    few = sum(1 for _ in islice(postorder(formula), _SHOWN)) < _SHOWN
+    return str(formula) if few else "a long formula"
 
 
 def _shifted(formula: Expr, lag: Expr, copies: Mapping[str, Expr]) -> Expr:
     return substitute([formula], {**copies, "time": TIME - lag})[0]
 
 
-def _history(parts: Draft, at_zero: bool = False) -> Closing:
-    """Formulas to their values before time 0 (over time), or at time 0."""
+def _history(parts: Draft) -> Closing:
+    """Formulas to their values before time 0, over time."""
     values = parts.definitions | parts.starts
     for name in list(values):
-        if name.startswith(_RATE) and not at_zero:
+        if name.startswith(_RATE):
             values[name] = ZERO
         elif name in parts.constants and values[name].is_number:
             del values[name]
-    if at_zero:
-        values["time"] = ZERO
     return close(values, parts.source)
 
 
-def _copies(followed: Mapping[str, Expr], lag: Expr, parts: Draft, start: Closing) -> dict[str, Expr]:
+def _copies(followed: Mapping[str, Expr], lag: Expr, parts: Draft) -> dict[str, Expr]:
     """A state for each of these that follows it after the lag."""
     copies = {name: symbol(_copy_name(name, lag, parts)) for name in followed}
+    begun = call("ge", TIME, lag)
     for name, rate in followed.items():
         copy = copies[name].name
         if copy not in parts.rates:
-            parts.starts[copy] = start(symbol(name))
-            parts.rates[copy] = piecewise(
-                (_shifted(rate, lag, copies), call("ge", TIME, lag)), otherwise=ZERO
-            )
+            parts.starts[copy] = symbol(name)
+            parts.rates[copy] = piecewise((_shifted(rate, lag, copies), begun), otherwise=ZERO)
             parts.delayed[copy] = name
     return copies
 

@@ -63,11 +63,11 @@ def _allowed(parts: Draft, fast: list[str], turnover: Mapping[str, Row]) -> bool
 def _pivots(turnover: Mapping[str, Row], fast: list[str]) -> dict[str, str]:
     """For each independent fast reaction the species that follows from it: state -> reaction.
 
-    Gauss elimination on the reactions' columns; a species that only one fast reaction changes goes
-    first, so that few formulas depend on each other.
+    Gauss elimination on the reactions' columns; a species that only one fast reaction changes and
+    that is alone on its side goes first, so that few formulas depend on each other.
     """
     columns = {r: {s: row[r] for s, row in turnover.items() if r in row} for r in fast}
-    order = sorted(turnover, key=lambda s: len(turnover[s]))
+    order = sorted(turnover, key=lambda state: (len(turnover[state]), _company(state, turnover)))
     pivots: dict[str, str] = {}
     reduced: list[tuple[str, Row]] = []
     for reaction in fast:
@@ -82,6 +82,11 @@ def _pivots(turnover: Mapping[str, Row], fast: list[str]) -> dict[str, str]:
             pivots[state_or_none] = reaction
             reduced.append((state_or_none, column))
     return pivots
+
+
+def _company(state: str, turnover: Mapping[str, Row]) -> int:
+    """With how many species it stands on the same side of fast reactions: C of A + B <-> C is alone."""
+    return sum(row.get(r, 0) * n > 0 for r, n in turnover[state].items() for row in turnover.values())
 
 
 def _combination(row: Row, pivots: Mapping[str, str], turnover: Mapping[str, Row], fast: list[str]) -> Row:

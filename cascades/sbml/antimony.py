@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cascades.errors import ModelError
 from cascades.model import Model
+from cascades.sbml.guard import check_size
 from cascades.sbml.read import read_text
 
 _LOCK = threading.Lock()  # the antimony library keeps its models in globals
@@ -34,4 +35,5 @@ def to_sbml(text: str, source: str = "antimony") -> str:
 
 def read_antimony(path: Path) -> Model:
     """The model in an Antimony file.  Raises as `read_text` does."""
+    check_size(path.stat().st_size, path.name)
     return read_text(to_sbml(path.read_text(encoding="utf-8"), path.name), path.name)

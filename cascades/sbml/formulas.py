@@ -130,6 +130,7 @@ def _called(name: str, arguments: list[Expr], reading: Reading, where: str) -> E
         wanted = len(function.arguments)
         reading.problem(where, f"calls {name} with {len(arguments)} arguments; it takes {wanted}")
         return UNDEFINED
+    reading.put_in(function.size)
     return function(arguments)
 
 

@@ -11,18 +11,23 @@ from xml.parsers import expat
 from cascades.errors import ModelError
 
 MAX_DEPTH = 400  # formulas of people nest some tens of levels deep
-MAX_BYTES = 200_000_000
-MAX_ELEMENTS = 5_000_000
+MAX_BYTES = 64_000_000
+MAX_ELEMENTS = 1_500_000  # libsbml needs about a kilobyte for each
 
 
 class _Refused(Exception):
     pass
 
 
+def check_size(n_bytes: int, source: str) -> None:
+    """Raises ModelError for a file that is too large."""
+    if n_bytes > MAX_BYTES:
+        raise ModelError(source, [f"the file has {n_bytes} bytes; at most {MAX_BYTES} are read"])
+
+
 def check(content: bytes, source: str) -> None:
     """Raises ModelError for what is not XML, declares entities, nests too deep or is too large."""
-    if len(content) > MAX_BYTES:
-        raise ModelError(source, [f"the file has {len(content)} bytes; at most {MAX_BYTES} are read"])
+    check_size(len(content), source)
     parser = expat.ParserCreate()
     depth = elements = 0
 

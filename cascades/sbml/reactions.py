@@ -49,6 +49,11 @@ def read_reactions(
             name=one.getName(),
             sbo=read_sbo(one),
         )
+        for reference in (*used, *made):
+            if reference.id is None and (
+                reference.stoichiometry is None or math.isinf(reference.stoichiometry)
+            ):
+                reading.problem(f"reaction {name}", f"the stoichiometry of {reference.species} is missing")
         for mentioned in [*(r.species for r in (*used, *made)), *reaction.modifiers]:
             if mentioned not in species:
                 reading.problem(f"reaction {name}", f"refers to species {mentioned!r}, which does not exist")

@@ -13,8 +13,9 @@ from cascades.expression import Expr, free_symbols
 from cascades.model import AlgebraicRule, Model
 from cascades.sbml.annotations import read_annotations
 from cascades.sbml.events import read_events
+from cascades.sbml.formulas import called_functions, read_formula
 from cascades.sbml.functions import read_functions
-from cascades.sbml.guard import check
+from cascades.sbml.guard import check, check_size
 from cascades.sbml.initial import read_initial_assignments
 from cascades.sbml.reactions import read_reactions
 from cascades.sbml.reading import Reading
@@ -26,6 +27,7 @@ from cascades.sbml.units import read_units
 
 def read_file(path: Path) -> Model:
     """The model in an SBML file.  Raises as `read_text` does."""
+    check_size(path.stat().st_size, path.name)
     return read_text(path.read_bytes(), path.name)
 
 
@@ -59,7 +61,7 @@ def read_text(text: str | bytes, source: str) -> Model:
 
 
 def _model(model: Any, reading: Reading) -> Model:
-    read_functions(model, reading)
+    read_functions(model, reading, called_functions, read_formula)
     compartments, species = read_compartments(model), read_species(model, reading)
     parameters, events = read_parameters(model), read_events(model, reading)
     elements: tuple[Any, ...] = (*compartments, *species, *parameters, *events)
@@ -76,7 +78,7 @@ def _model(model: Any, reading: Reading) -> Model:
         initial_assignments=read_initial_assignments(model, reading),
         events=events,
         name=model.getName(),
-        units=read_units(model),
+        units=read_units(model, reading),
         time_unit=model.getTimeUnits() or None,
         substance_unit=model.getSubstanceUnits() or None,
         extent_unit=model.getExtentUnits() or None,
