@@ -79,7 +79,10 @@ def kernels(synapses: int, duration: float, repeats: int) -> list[Row]:
         "double well": kernel_rule(dataclasses.replace(RULE, well="cubic"), DT),
         "noise": kernel_rule(dataclasses.replace(RULE, sigma=3.35), DT, 1),
     }
-    whole, sharded = _player(sources, targets, n, start, synapses), _player(sources, targets, n, start, synapses // 4)
+    whole, sharded = (
+        _player(sources, targets, n, start, synapses),
+        _player(sources, targets, n, start, synapses // 4),
+    )
     per_neuron = np.diff(whole.columns)
     total = counts[0] * fan_out + int(per_neuron[events[1][~events[2]]].sum())
     first = whole.records.copy()
@@ -189,7 +192,13 @@ def threads(quick: bool) -> list[Row]:
     )
     size = f"{network.synapse_count(plastic=True):.0e}".replace("+0", "")
     return [
-        Row(f"two threads, {size} plastic synapses", float(np.median(wall[0]) / np.median(wall[1])), "x", 1.7, False),
+        Row(
+            f"two threads, {size} plastic synapses",
+            float(np.median(wall[0]) / np.median(wall[1])),
+            "x",
+            1.7,
+            False,
+        ),
         Row("two threads: same spikes", float(same), "", 1.0, False),
     ]
 
@@ -231,7 +240,15 @@ def brian2(quick: bool) -> list[Row]:
     for (what, mode), bar in bars.items():
         size = (n, 100) if what == "kernel" else (2000, 100)
         theirs = _run_brian2(python, what, mode, *size, 0.2 if mode == "clock" else 1.0)
-        rows.append(Row(f"{what} {size[0]} x {size[1]}: Brian2 {mode}-driven / ours", theirs / ours[what], "x", bar, False))
+        rows.append(
+            Row(
+                f"{what} {size[0]} x {size[1]}: Brian2 {mode}-driven / ours",
+                theirs / ours[what],
+                "x",
+                bar,
+                False,
+            )
+        )
     return rows
 
 
@@ -248,7 +265,9 @@ def _our_network(neurons: int, inputs: int) -> float:
 
 def _run_brian2(python: str, what: str, mode: str, n: int, fan_out: int, duration: float) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        export(balanced_network(RULE, neurons=n, inputs=fan_out) if what == "network" else RULE, "brian2", folder)
+        export(
+            balanced_network(RULE, neurons=n, inputs=fan_out) if what == "network" else RULE, "brian2", folder
+        )
         (Path(folder) / "go.py").write_text(_BRIAN2)
         arguments = [python, "go.py", what, mode, str(n), str(fan_out), str(duration)]
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)

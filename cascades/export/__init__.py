@@ -22,7 +22,9 @@ TARGETS: dict[str, Callable[[CalciumRule | Network], dict[str, str]]] = {
 }
 
 
-def export(network_or_rule: Network | CalciumRule, target: str, folder: str | Path, *, force: bool = False) -> list[Path]:
+def export(
+    network_or_rule: Network | CalciumRule, target: str, folder: str | Path, *, force: bool = False
+) -> list[Path]:
     """Write the files of one target into `folder`; returns their paths.
 
     Parameters

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cascades.errors import ExportError
-from cascades.export.features import FILTER, GRADED, NOISE, TABLE_WELL, heading, needs, numbers, ramps, require, rule_of
+from cascades.export.features import (
+    FILTER,
+    GRADED,
+    NOISE,
+    TABLE_WELL,
+    heading,
+    needs,
+    numbers,
+    ramps,
+    require,
+    rule_of,
+)
 from cascades.network.network import Network
 from cascades.network.neuron import LeakyIntegrateAndFire, PoissonSource, ReplayedSource
 from cascades.network.synapse import FixedInDegree, Pairs
@@ -38,14 +49,20 @@ def module(rule: CalciumRule) -> str:
         heading(rule, "#"),
         "from brian2 import *\n\n",
         "NAMESPACE = {\n",
-        *(f"    {key!r}: {value!r}{' * ms' if key in ('tau_ca', 'delay_ca') else ''},\n" for key, value in n.items()),
+        *(
+            f"    {key!r}: {value!r}{' * ms' if key in ('tau_ca', 'delay_ca') else ''},\n"
+            for key, value in n.items()
+        ),
         f"    'tau_rho': {rule.tau!r} * second,\n",
         f"    'sigma_ca': {rule.sigma!r},\n",
         "}\n",
         f"DELAY = {n['delay_ca']!r} * ms  # of calcium after a presynaptic spike\n",
     ]
     if has_event:
-        parts += [_well_function(rule), f"\nEVENT_MODEL = '''rho : 1\nc : 1\nlast : second'''\nVISIT = '''{_visit(rule)}'''\n"]
+        parts += [
+            _well_function(rule),
+            f"\nEVENT_MODEL = '''rho : 1\nc : 1\nlast : second'''\nVISIT = '''{_visit(rule)}'''\n",
+        ]
     parts += [f"\nCLOCK_MODEL = '''{_clock(rule)}'''\n", _FACTORY.replace("HAS_EVENT", str(has_event))]
     return "".join(parts)
 
@@ -229,7 +246,11 @@ def script(network: Network) -> str:
         if s.plastic:
             lines.append(f"{name}.connect({where})\n")
             start = s.efficacy
-            value = f"'{start[0]!r} + {start[1] - start[0]!r}*rand()'" if isinstance(start, tuple) else _values(start)
+            value = (
+                f"'{start[0]!r} + {start[1] - start[0]!r}*rand()'"
+                if isinstance(start, tuple)
+                else _values(start)
+            )
             lines.append(f"{name}.rho = {value}\n")
         else:
             lines.append(f"{name}.connect({where})\n{name}.delay = {s.delay!r} * ms\n")
@@ -259,4 +280,6 @@ def _population(name: str, size: int, neuron: object, network: Network) -> str:
     if isinstance(neuron, ReplayedSource):
         times, indices = neuron.times.tolist(), neuron.neurons.tolist()
         return f"{name} = SpikeGeneratorGroup({size}, {indices!r}, {times!r} * ms)\n"
-    raise ExportError(TARGET, f"{type(neuron).__name__} neurons", "export the rule, and write the neurons in Brian2")
+    raise ExportError(
+        TARGET, f"{type(neuron).__name__} neurons", "export the rule, and write the neurons in Brian2"
+    )

@@ -93,5 +93,7 @@ def ramps(x: Any, y: Any, variable: str, clip: Callable[[str, str, str], str]) -
 def heading(rule: CalciumRule, comment: str) -> str:
     """Where the rule comes from, as comment lines."""
     lines = [f"Calcium rule {rule.name or ''}".rstrip() + ", written by cascades."]
-    lines += [f"{key}: {value}" for key, value in rule.provenance.items() if isinstance(value, str | int | float)]
+    lines += [
+        f"{key}: {value}" for key, value in rule.provenance.items() if isinstance(value, str | int | float)
+    ]
     return "".join(f"{comment} {' '.join(str(line).split())}\n" for line in lines)

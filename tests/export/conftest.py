@@ -17,7 +17,9 @@ from cascades.reduction.published import published_rule
 BASE = dataclasses.replace(
     published_rule("cortical slice"),
     sigma=0.0,
-    calcium=dataclasses.replace(published_rule("cortical slice").calcium, delay=0.0046),  # on the grid of 0.1 ms
+    calcium=dataclasses.replace(
+        published_rule("cortical slice").calcium, delay=0.0046
+    ),  # on the grid of 0.1 ms
 )
 RULES = {
     "no well": dataclasses.replace(BASE, well="none"),

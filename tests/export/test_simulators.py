@@ -183,7 +183,9 @@ def test_arbor(name, trains, simulator, tmp_path):
     export(rule, "arbor", tmp_path / "export")
     found = simulator("arbor", ARBOR, 0.025, given=given(trains, late=4.6))
     assert [len(t) for t in found["post"]] == [len(t) for t in trains[1]]
-    again = replay(rule, trains[0], [np.array(t) for t in found["post"]], duration=DURATION, efficacy=START).final
+    again = replay(
+        rule, trains[0], [np.array(t) for t in found["post"]], duration=DURATION, efficacy=START
+    ).final
     step = 0.025e-3 * max(rule.gamma_p, rule.gamma_d)
     assert_allclose(found["rho"], again, atol=CLOCK * 50 * step)
     assert np.abs(again - START).max() > 20 * CLOCK * step

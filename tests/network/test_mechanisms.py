@@ -287,7 +287,9 @@ def test_turnover_has_its_rate_and_spares_strong_synapses():
     assert (p.source != p.target).all()
 
 
-@pytest.mark.parametrize("mechanism", [m for m in MECHANISMS if m is not SlowVariable], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "mechanism", [m for m in MECHANISMS if m is not SlowVariable], ids=lambda m: m.__name__
+)
 def test_checkpoint_with_every_mechanism(mechanism, tmp_path):
     described = {"interval": 20.0}
     if mechanism is SpineTurnover:

@@ -1,0 +1,125 @@
+"""Two tasks in sequence: how much of the first is lost while the second is learned, with and without protection.
+
+A task is a pairing of a group of inputs with a group of neurons: both are driven together, so that the calcium rule
+potentiates the synapses between them.  The second task drives the same inputs with other neurons, and its inputs alone
+depress what the first had potentiated.  Claim: scaling the changes of a synapse by how much it has learned before keeps
+more of the first task, at a price in the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cascades.network import (
+    AllToAll,
+    LeakyIntegrateAndFire,
+    Network,
+    Pairs,
+    Population,
+    ReplayedSource,
+    Synapses,
+    run_network,
+)
+from cascades.network.plasticity import ImportanceScaling
+from cascades.plot import COLOURS, new_figure
+from cascades.reduction import published_rule
+
+RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
+INPUTS, OUTPUTS = 100, 40
+SHARED, RATE = slice(0, 60), 20.0  # inputs of both tasks; Hz
+OF_TASK = {"first": slice(0, 20), "second": slice(20, 40)}  # outputs
+STRENGTHS = (0.0, 3.0, 10.0, 30.0)
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    length = 4_000.0 if options.quick else 20_000.0
+    print("mean efficacy of the trained synapses above that of the others\n")
+    print(
+        f"{'protection':>12}{'first, learned':>18}{'first, at the end':>20}{'kept':>8}{'second, at the end':>20}"
+    )
+    kept, gained = [], []
+    for strength in STRENGTHS:
+        learned, at_end, second = course(strength, length, options.seed)
+        kept.append(at_end / learned)
+        gained.append(second)
+        print(f"{strength:>12g}{learned:>18.3f}{at_end:>20.3f}{kept[-1]:>8.0%}{second:>20.3f}")
+    print(f"\nprotection {'keeps more' if kept[-1] > kept[0] else 'DOES NOT keep more'} of the first task")
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "continual_learning.png"
+    _figure(kept, gained).savefig(path, dpi=150)
+    print(f"figure: {path}")
+    return 0
+
+
+def course(strength: float, length: float, seed: int) -> tuple[float, float, float]:
+    """Scores of the first task after it and at the end, and of the second at the end."""
+    protection = ImportanceScaling(interval=200.0, strength=strength, ends=(length,))
+    described = network(length, seed, protection)
+    after_first, at_end = (run_network(described, n * length, seed=seed).efficacies for n in (1.0, 2.0))
+    return score(after_first, "first"), score(at_end, "first"), score(at_end, "second")
+
+
+def score(efficacies: np.ndarray, task: str) -> float:
+    """How far the synapses that the task pairs lie above those that no task pairs."""
+    grid = efficacies.reshape(INPUTS, OUTPUTS)
+    trained, others = grid[SHARED, OF_TASK[task]], grid[SHARED.stop :]
+    return float(trained.mean() - others.mean())
+
+
+def network(length: float, seed: int, protection: ImportanceScaling) -> Network:
+    """Inputs and teachers spike at random while their task is on; teachers make their neurons spike."""
+    rng = np.random.default_rng(seed)
+    inputs, teachers = _Spikes(rng), _Spikes(rng)
+    for begin, task in ((0.0, "first"), (length, "second")):
+        inputs.add(range(SHARED.stop), RATE, begin, begin + length)
+        teachers.add(range(*OF_TASK[task].indices(OUTPUTS)), RATE, begin, begin + length)
+    return Network(
+        [
+            Population("in", INPUTS, inputs.source()),
+            Population("teacher", OUTPUTS, teachers.source()),
+            Population("out", OUTPUTS, LeakyIntegrateAndFire()),
+        ],
+        [
+            Synapses("in", "out", AllToAll(), 0.02, plastic=True, efficacy=0.3),
+            Synapses("teacher", "out", Pairs(np.arange(OUTPUTS), np.arange(OUTPUTS)), 400.0),
+        ],
+        RULE,
+        [protection],
+    )
+
+
+class _Spikes:
+    def __init__(self, rng: np.random.Generator):
+        self.rng, self.times, self.neurons = rng, [], []  # type: ignore[var-annotated]
+
+    def add(self, neurons: range, rate: float, begin: float, end: float) -> None:
+        for neuron in neurons:
+            times = np.sort(self.rng.uniform(begin, end, self.rng.poisson(rate * (end - begin) / 1000.0)))
+            self.times.append(times)
+            self.neurons.append(np.full(times.size, neuron))
+
+    def source(self) -> ReplayedSource:
+        return ReplayedSource(np.concatenate(self.times), np.concatenate(self.neurons))
+
+
+def _figure(kept: list[float], gained: list[float]) -> Any:
+    figure, axes = new_figure(width=5.0, height=3.6)
+    axes.plot(gained, kept, "o-", color=COLOURS[0])
+    for x, y, strength in zip(gained, kept, STRENGTHS, strict=True):
+        axes.annotate(f" {strength:g}", (x, y))
+    axes.set(xlabel="second task, score at the end", ylabel="part of the first task that is kept")
+    return figure
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m analysis continual_learning", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="4 s per task instead of 20")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    return parser.parse_args(arguments)
