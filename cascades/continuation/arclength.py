@@ -87,6 +87,17 @@ def _bordered_solve(jacobian: np.ndarray, row: np.ndarray, right: np.ndarray) ->
     return dgetrs(lu, pivots, right)[0], -1.0 if odd % 2 else 1.0
 
 
+def first_tangent(linear: Linear, size: int) -> np.ndarray:
+    """A unit tangent of either sign, found without a guide if the Jacobian is dense, else along the
+    last unknown."""
+    if isinstance(linear, Dense):
+        return any_tangent(linear.jacobian)
+    guide = np.zeros(size)
+    guide[-1] = 1.0
+    tangent, _ = linear.tangent(guide)
+    return tangent / np.linalg.norm(tangent)
+
+
 def any_tangent(jacobian: np.ndarray) -> np.ndarray:
     """A unit vector of the null space, of either sign, found without a guide."""
     return np.linalg.svd(jacobian)[2][-1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.continuation.arclength import any_tangent, correct, follow, point_at
+from cascades.continuation.arclength import correct, first_tangent, follow, point_at
 from cascades.continuation.branch import positivity
 from cascades.continuation.compiled import ModelProblem, as_problem
 from cascades.continuation.events import EquilibriumCurve
@@ -227,7 +227,7 @@ def _connected(problem: Problem, q: np.ndarray, x: np.ndarray) -> Iterator[np.nd
         level = u[-1]
         row = np.zeros(u.size)
         row[-1] = 1.0
-        tangent = any_tangent(curve.linearise(u).jacobian)
+        tangent = first_tangent(curve.linearise(u), u.size)
         for direction in (1.0, -1.0):
             closed = False
             for step in follow(curve, point_at(curve, u, tangent * direction), _SETTINGS):

@@ -18,10 +18,12 @@ from cascades.continuation.fold import fold_coefficient, fold_system
 from cascades.continuation.hopf import hopf_system, lyapunov_coefficient
 from cascades.continuation.newton import newton
 from cascades.continuation.scaled import Scaled, outside
+from cascades.continuation.sparse import Sparse, is_large, linearise, nearest_eigenvalues, sparse_jacobian
 
 CLOSE = 1.0  # a refined point lies within this many chord lengths of the piece's middle
 BISECTIONS = 60
 TIGHT = 1e-7
+VERTICAL = 1e-7
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class EquilibriumCurve(Curve):
 
     scaled: Scaled
 
-    def linearise(self, u: np.ndarray) -> Dense:
+    def linearise(self, u: np.ndarray) -> Linear:
+        if is_large(self.scaled.problem):
+            return linearise(self.scaled, u)
         return Dense(self.scaled.rates(u), self.scaled.jacobian(u))
 
     def in_range(self, u: np.ndarray) -> str:
@@ -50,7 +54,9 @@ class Marked:
 
 
 def eigenvalues(scaled: Scaled, linear: Linear) -> np.ndarray:
-    """Of the states' part of a dense Jacobian; NaN where it is not dense."""
+    """Of the states' part of a Jacobian; of a sparse one, those nearest to zero."""
+    if isinstance(linear, Sparse):
+        return nearest_eigenvalues(linear.states)
     if not isinstance(linear, Dense):
         return np.full(scaled.n, np.nan + 0j)
     return np.linalg.eigvals(linear.jacobian[:, : scaled.n])
@@ -82,10 +88,17 @@ def find_events(
             left += 1
         if k + 1 < len(ends) - 1 and (left + right) % 2:
             right += 1
-        if abs(left - right) >= 2:
+        seen = not is_large(scaled.problem) or _has_pair(before, after)
+        if abs(left - right) >= 2 and seen:
             _keep(found, dropped, [], _hopf(curve, ends[k], ends[k + 1], left, right), "hopf", scaled, a, b)
     found.sort(key=lambda item: item[0])
     return [point for _, point in found], dropped
+
+
+def _has_pair(before: Marked, after: Marked) -> bool:
+    """Whether any known eigenvalue is complex: of a large model only those nearest to zero are known,
+    and real ones that enter or leave this window are no Hopf point."""
+    return bool((before.eigenvalues.imag != 0.0).any() or (after.eigenvalues.imag != 0.0).any())
 
 
 def _other_unstable(scaled: Scaled, cut: CurvePoint) -> int:
@@ -110,7 +123,7 @@ def _keep(
         dropped.append(f"a {kind} near {name} = {value:.6g} could not be refined")
         return
     u, point = refined
-    cuts.append(CurvePoint(u, a.tangent, Dense(scaled.rates(u), scaled.jacobian(u)), a.orientation))
+    cuts.append(CurvePoint(u, a.tangent, EquilibriumCurve(scaled).linearise(u), a.orientation))
     found.append((float((b.u - a.u) @ (u - a.u)), point))
 
 
@@ -126,7 +139,10 @@ def special_point(
     x, q = scaled.unpack(u)
     full = problem.expand(x, q)
     free = {problem.parameter_names[axis.k]: float(q[axis.k]) for axis in scaled.axes}
-    values = np.linalg.eigvals(scaled.state_jacobian(u))
+    if is_large(problem):
+        values = nearest_eigenvalues(sparse_jacobian(problem, x, q))
+    else:
+        values = np.linalg.eigvals(scaled.state_jacobian(u))
     return SpecialPoint(
         kind=kind,
         value=next(iter(free.values())),
@@ -155,6 +171,9 @@ def is_between(u: np.ndarray, a: CurvePoint, b: CurvePoint) -> bool:
 def _fold(curve: EquilibriumCurve, a: CurvePoint, b: CurvePoint) -> tuple[np.ndarray, SpecialPoint] | None:
     scaled, n = curve.scaled, curve.scaled.n
 
+    if is_large(scaled.problem):
+        return _large_fold(curve, a, b)
+
     def attempt(guess: CurvePoint) -> tuple[np.ndarray, SpecialPoint] | None:
         system = fold_system(scaled, guess.u)
         root = newton(system.residual_and_jacobian, guess.u, longest=0.5)
@@ -163,6 +182,29 @@ def _fold(curve: EquilibriumCurve, a: CurvePoint, b: CurvePoint) -> tuple[np.nda
         return root.u, special_point(scaled, "fold", root.u, {"a": fold_coefficient(scaled, root.u)})
 
     return _refine(curve, a, b, lambda point: float(point.tangent[n]), attempt)
+
+
+def _large_fold(
+    curve: EquilibriumCurve, a: CurvePoint, b: CurvePoint
+) -> tuple[np.ndarray, SpecialPoint] | None:
+    """The point with a vertical tangent by the secant method: its parameter is then exact to the
+    square of what is left of the tangent."""
+    n = curve.scaled.n
+    low, high, f_low, f_high = a, b, float(a.tangent[n]), float(b.tangent[n])
+    for k in range(BISECTIONS):
+        weight = 0.5 if k % 4 == 3 else f_low / (f_low - f_high)
+        corrected = correct(curve, low.u + weight * (high.u - low.u), a.tangent, 1e-12)
+        if corrected is None:
+            return None
+        middle = point_at(curve, corrected[0], a.tangent)
+        f = float(middle.tangent[n])
+        if abs(f) < VERTICAL:
+            return middle.u, special_point(curve.scaled, "fold", middle.u, {})
+        if f * f_low > 0.0:
+            low, f_low = middle, f
+        else:
+            high, f_high = middle, f
+    return None
 
 
 def _branch_point(

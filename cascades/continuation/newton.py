@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,17 +22,18 @@ class Root:
 
 
 def newton(
-    system: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    system: Callable[[np.ndarray], tuple[np.ndarray, Any]],
     guess: np.ndarray,
     *,
     most: int = 25,
     longest: float = np.inf,
     tolerance: float = 1e-10,
+    solve: Callable[[Any, np.ndarray], np.ndarray] = np.linalg.solve,
 ) -> Root:
     """Solve `system(u) = (residual, jacobian)` to roundoff.
 
     Iterates until steps stop shrinking below `tolerance`: the last digits cost one step more.
-    A step longer than `longest` is shortened.
+    A step longer than `longest` is shortened.  `solve` fits the kind of matrix that `system` gives.
     """
     u = guess.copy()
     previous = np.inf
@@ -39,8 +41,8 @@ def newton(
         with np.errstate(all="ignore"):
             residual, jacobian = system(u)
             try:
-                step = np.linalg.solve(jacobian, residual)
-            except np.linalg.LinAlgError:
+                step = solve(jacobian, residual)
+            except (np.linalg.LinAlgError, RuntimeError):  # singular, dense or sparse
                 return Root(u, False, previous, iteration)
         length = float(np.linalg.norm(step))
         if not np.isfinite(length):

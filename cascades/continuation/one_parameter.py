@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.continuation.arclength import CurvePoint, any_tangent, correct, follow, point_at
+from cascades.continuation.arclength import CurvePoint, correct, first_tangent, follow, point_at
 from cascades.continuation.branch import Branch, SpecialPoint
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.events import EquilibriumCurve, Marked, eigenvalues, find_events, special_point
@@ -107,7 +107,7 @@ def refuse_idle(problem: Problem, parameter: str, x: np.ndarray, q: np.ndarray) 
 
 def curve_point(curve: EquilibriumCurve, u: np.ndarray, direction: float) -> CurvePoint:
     """A point with the tangent along which the parameter grows (direction 1) or falls (-1)."""
-    tangent = any_tangent(curve.linearise(u).jacobian)
+    tangent = first_tangent(curve.linearise(u), u.size)
     sign = tangent[-1] if tangent[-1] != 0.0 else 1.0
     return point_at(curve, u, tangent * np.sign(sign) * direction)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+from scipy.linalg.lapack import dgetrf, dgetrs
 
 from cascades.continuation.moieties import hidden_moieties
 from cascades.continuation.newton import Root, newton
 from cascades.continuation.problem import Problem
+from cascades.continuation.sparse import is_large, sparse_jacobian
 from cascades.errors import NoEquilibrium
 
 NEAR = 0.05  # a Newton root is accepted from a guess only if it is nearer than this, in sizes
@@ -22,12 +29,17 @@ def sizes(problem: Problem, x: np.ndarray) -> np.ndarray:
 def solve(problem: Problem, q: np.ndarray, guess: np.ndarray, longest: float = 1.0) -> Root:
     """Newton in scaled states; `u` of the result is the state x itself."""
     size = sizes(problem, guess)
+    large = is_large(problem)
 
-    def system(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def system(z: np.ndarray) -> tuple[np.ndarray, Any]:
         x = z * size
+        if large:
+            scales = scipy.sparse.diags_array(size)
+            return problem.rates(x, q) / size, scales.power(-1) @ sparse_jacobian(problem, x, q) @ scales
         return problem.rates(x, q) / size, problem.jacobian(x, q) * (size[None, :] / size[:, None])
 
-    root = newton(system, guess / size, longest=longest * np.sqrt(size.size))
+    solver = scipy.sparse.linalg.spsolve if large else np.linalg.solve
+    root = newton(system, guess / size, longest=longest * np.sqrt(size.size), solve=solver)
     return Root(root.u * size, root.converged, root.step, root.iterations)
 
 
@@ -38,7 +50,6 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
     basin of attraction it starts in, which Newton does not.
     """
     size = sizes(problem, x)
-    identity = np.eye(x.size)
     rate = np.max(np.abs(problem.rates(x, q)) / size)
     h = 1e-4 / max(rate, 1e-12)
     longest = 1e16 * h
@@ -46,12 +57,12 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
     for _ in range(FLOW_STEPS):
         with np.errstate(all="ignore"):
             slope = problem.rates(x, q)
-            matrix = identity - _GAMMA * h * problem.jacobian(x, q)
             try:
-                k1 = np.linalg.solve(matrix, slope)
-                k2 = np.linalg.solve(matrix, problem.rates(x + h * k1, q) - 2.0 * k1)
-            except np.linalg.LinAlgError:
+                solve_stage = _stage(problem, q, x, _GAMMA * h)
+            except (np.linalg.LinAlgError, RuntimeError):  # singular, dense or sparse
                 return x
+            k1 = solve_stage(slope)
+            k2 = solve_stage(problem.rates(x + h * k1, q) - 2.0 * k1)
             after = x + h * (1.5 * k1 + 0.5 * k2)
             error = np.linalg.norm((after - x - h * k1) / sizes(problem, x)) / (1e-3 * np.sqrt(x.size))
             dips = (after < -1e-3 * size) & problem.is_positive
@@ -68,6 +79,21 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
             return x
         h = min(h * min(4.0, 0.9 / np.sqrt(max(error, 1e-8))), longest)
     return x
+
+
+def _stage(problem: Problem, q: np.ndarray, x: np.ndarray, gh: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The solver of (1 - gamma h J) k = right.  Raises LinAlgError or RuntimeError if it is singular."""
+    if is_large(problem):
+        lu = scipy.sparse.linalg.splu(
+            (scipy.sparse.eye_array(x.size) - gh * sparse_jacobian(problem, x, q)).tocsc()
+        )
+        return lambda right: np.asarray(lu.solve(right))
+    matrix = -gh * problem.jacobian(x, q)
+    matrix.flat[:: x.size + 1] += 1.0
+    factors, pivots, info = dgetrf(matrix)
+    if info != 0 or not np.isfinite(matrix).all():
+        raise np.linalg.LinAlgError
+    return lambda right: np.asarray(dgetrs(factors, pivots, right)[0])
 
 
 def find_one(problem: Problem, q: np.ndarray, guess: np.ndarray | None) -> np.ndarray:

@@ -338,7 +338,7 @@ def _half(tests: _FoldTests | _HopfTests, start: CurvePoint, settings: Continuat
                 break
             half.points.append(there.u)
             curve.tests = curve.tests.refreshed(there.u)
-            before = {kind: test(there.u) for kind, test in curve.tests.tests().items()}
+            before = after
     except KeyboardInterrupt:
         half.reason = INTERRUPTED
     return half
