@@ -36,7 +36,8 @@ _PUBLIC = {
     "cascades.citation": ("cite",),
     "cascades.errors": (
         "CascadesError", "UnknownName", "ModelError", "UnsupportedFeature", "UnitError", "CompileError",
-        "ProtocolError", "SolverFailure", "NoEquilibrium", "ExportError", "OutputExists",
+        "ProtocolError", "SolverFailure", "NoEquilibrium", "RuleError", "NetworkError", "CheckpointError",
+        "ExportError", "OutputExists",
     ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

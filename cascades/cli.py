@@ -46,6 +46,6 @@ def main() -> None:
     try:
         app(prog_name="cascades")
     except CascadesError as error:
-        sys.exit(f"cascades: {error}")
+        sys.exit("\n".join([f"cascades: {error}", *getattr(error, "__notes__", ())]))
     except OSError as error:
         sys.exit(f"cascades: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")

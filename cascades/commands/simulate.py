@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
 from cascades.commands.options import FORCE, JSON, MODEL, OUT, PROTOCOLS, SET, read_protocol, read_values
 from cascades.commands.output import check_free, output_folder, print_json, print_table
+from cascades.errors import SolverFailure
+
+if TYPE_CHECKING:
+    from cascades.trajectory import Trajectory
 
 _PROTOCOL = typer.Option(
     "--protocol", help=f"{', '.join(PROTOCOLS)}; arguments follow a colon: pairing:delay=0.01,count=60."
@@ -31,24 +36,29 @@ def simulate(
     json: JSON = False,
 ) -> None:
     """Simulate a model; --out gets trajectory.csv and trajectory.png."""
-    import cascades
+    from cascades import compile_model, load_model
+    from cascades.simulate import simulate as integrate
     from cascades.solvers import DEFAULT
 
     if out is not None:
         check_free(out, force)
     stimuli = read_protocol(protocol) if protocol else None
-    compiled = cascades.compile_model(cascades.load_model(model))
+    compiled = compile_model(load_model(model))
     end = until if until is not None else (stimuli.duration if stimuli else 0.0) + 60.0
     times = np.linspace(0.0, end, points)
     method = solver or DEFAULT
     values = read_values(set_)
-    trajectory = cascades.simulate(compiled, times, protocol=stimuli, values=values, solver=method, rtol=rtol)
-    names = tuple(show) if show else trajectory.names
+    names = tuple(show) if show else compiled.state_names
+    try:
+        trajectory = integrate(compiled, times, protocol=stimuli, values=values, solver=method, rtol=rtol)
+    except SolverFailure as failure:
+        if out is not None:
+            _write(failure.trajectory, names, out, force)
+            failure.add_note(f"what was reached is in {out}")
+        raise
     rows = [_row(name, np.asarray(trajectory[name])[0], trajectory.units.get(name, "")) for name in names]
     if out is not None:
-        with output_folder(out, force) as folder:
-            trajectory.save(folder / "trajectory.csv")
-            _figure(trajectory, names).savefig(folder / "trajectory.png", dpi=150)
+        _write(trajectory, names, out, force)
     if json:
         print_json({"times": times, "values": {name: np.asarray(trajectory[name])[0] for name in names}})
         return
@@ -57,11 +67,17 @@ def simulate(
         print(f"\nwritten: {out}/trajectory.csv, {out}/trajectory.png")
 
 
+def _write(trajectory: Trajectory, names: tuple[str, ...], out: Path, force: bool) -> None:
+    with output_folder(out, force) as folder:
+        trajectory.save(folder / "trajectory.csv")
+        _figure(trajectory, names).savefig(folder / "trajectory.png", dpi=150)
+
+
 def _row(name: str, series: np.ndarray, unit: str) -> list[Any]:
     return [name, float(series[0]), float(series.min()), float(series.max()), float(series[-1]), unit]
 
 
-def _figure(trajectory: Any, names: tuple[str, ...]) -> Any:
+def _figure(trajectory: Trajectory, names: tuple[str, ...]) -> Any:
     from cascades.plot import new_figure, plot_trajectory
 
     figure, axes = new_figure(width=7.0, height=4.0)

@@ -15,7 +15,6 @@ from cascades.reduction.families import Case
 from cascades.report.spiking import Spiking
 from cascades.simulate import simulate
 
-AFTER = 120.0  # [s] from the end of the protocol to the reading
 DELAYS = np.array([-100, -60, -40, -30, -20, -15, -10, -5, 0, 5, 10, 15, 20, 30, 40, 60, 100]) / 1e3  # [s]
 PAIRS, PAIR_RATE = 60, 1.0  # Bi & Poo (1998) J Neurosci 18:10464: 60 pairs at 1 Hz
 RATES = np.array([0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0])  # [Hz]
@@ -28,6 +27,7 @@ class Curve:
 
     x : float, shape (protocols,)
     full, rule : float, shape (2, protocols), from the DOWN and from the UP state
+    separatrices : of the full model and of the rule
     """
 
     title: str
@@ -35,11 +35,13 @@ class Curve:
     x: np.ndarray
     full: np.ndarray
     rule: np.ndarray
+    separatrices: tuple[float, float]
 
     @property
     def agreement(self) -> float:
-        """The fraction of protocols after which both are in the same half."""
-        return float(np.mean((self.full > 0.5) == (self.rule > 0.5)))
+        """The fraction of protocols after which both are on the same side, each of its own separatrix."""
+        full, rule = self.separatrices
+        return float(np.mean((self.full > full) == (self.rule > rule)))
 
 
 def curves(
@@ -48,12 +50,15 @@ def curves(
     """Spike timing and frequency, from both resting states."""
     pairs = [pairing(delay=float(d), rate=PAIR_RATE, count=PAIRS) for d in DELAYS]
     trains = [pulse_train(rate=float(rate), count=PULSES) for rate in RATES]
+    own = rule.rho_star if rule.well == "cubic" else spine.rho_star
+    separatrices = (spine.rho_star, own)
     found = []
     for i, (title, label, x, protocols) in enumerate((
         (f"{PAIRS} pairs at {PAIR_RATE:g} Hz", "post minus pre [ms]", 1e3 * DELAYS, pairs),
         (f"{PULSES} presynaptic spikes", "rate [Hz]", RATES, trains),
     )):  # fmt: skip
-        found.append(Curve(title, label, x, _full(spine, protocols), _said(rule, protocols)))
+        full, said = _full(spine, protocols), _said(rule, protocols, spine.rest)
+        found.append(Curve(title, label, x, full, said, separatrices))
         if report:
             report(0.5 * (i + 1))
     return found
@@ -65,12 +70,12 @@ def _full(spine: Spiking, protocols: Sequence[Protocol]) -> np.ndarray:
     shifted = [spine.delayed(p).shift(end - p.duration) for p in protocols] * 2
     states = (spine.down, spine.up)
     initial = {name: np.repeat([s[name] for s in states], len(protocols)) for name in spine.model.state_names}
-    run = simulate(spine.model, [0.0, end + AFTER], protocol=shifted, initial=initial)
+    run = simulate(spine.model, [0.0, end + spine.rest], protocol=shifted, initial=initial)
     return spine.efficacy(np.asarray(run[spine.weight])[:, -1]).reshape(2, -1)
 
 
-def _said(rule: CalciumRule, protocols: Sequence[Protocol]) -> np.ndarray:
+def _said(rule: CalciumRule, protocols: Sequence[Protocol], rest: float) -> np.ndarray:
     """Shape (2, protocols)."""
     cases = [Case("", p.name, tuple(p.spike_times(PRE)), tuple(p.spike_times(POST))) for p in protocols]
     jumps = replace(jumps_of(cases, rule.calcium), end=np.array([p.duration for p in protocols]))
-    return replay_cases(rule, jumps, AFTER)[1].T
+    return replay_cases(rule, jumps, rest)[1].T

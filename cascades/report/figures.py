@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,9 +82,7 @@ def bifurcation(diagram: Diagram, unit: str = "uM") -> Figure:
     set_decades(axes)
     axes.set_xlabel(with_unit(f"{diagram.parameter}, held", unit))
     axes.set_ylabel(diagram.weight)
-    axes.set_title(
-        "Equilibria against calcium: full lines are stable, dashed ones are not, circles are folds"
-    )
+    set_title(axes, "Equilibria against calcium")
     return figure
 
 
@@ -111,13 +110,13 @@ def network(recording: Recording) -> Figure:
     rates.set(xlabel="time [s]", ylabel="rate [Hz]")
     rates.legend(ncols=3)
     edges = np.linspace(0.0, 1.0, 41)
-    start = np.concatenate([sample[0] for sample in recording.sampled_efficacies.values()])
-    end = np.concatenate(list(recording.final_efficacies.values()))
-    weights.hist(end, edges, weights=np.full(end.size, 1.0 / end.size), color=UP, alpha=0.75, label="end")
+    first = np.concatenate([sample[0] for sample in recording.sampled_efficacies.values()])
+    last = np.concatenate(list(recording.final_efficacies.values()))
+    weights.hist(last, edges, weights=np.full(last.size, 1.0 / last.size), color=UP, alpha=0.75, label="end")
     weights.hist(
-        start,
+        first,
         edges[::2],
-        weights=np.full(start.size, 1.0 / start.size),
+        weights=np.full(first.size, 1.0 / first.size),
         histtype="step",
         color=INK,
         label="start",
@@ -136,37 +135,54 @@ def network(recording: Recording) -> Figure:
 @styled
 def curves(both: Sequence[Curve]) -> Figure:
     """Efficacy after each protocol: points of the full model, lines of the rule, from DOWN and from UP."""
-    figure, axes = new_figure(1, len(both), width=8.6, height=3.3, sharey=True)
+    figure, axes = new_figure(1, len(both), width=8.6, height=3.5, sharey=True)
     for ax, curve in zip(axes, both, strict=True):
-        for full, rule, colour, start in zip(curve.full, curve.rule, (DOWN, UP), ("DOWN", "UP"), strict=True):
-            ax.plot(curve.x, rule, color=colour, linewidth=1.4, label=f"rule, from {start}")
-            face = colour if start == "DOWN" else "white"
-            ax.plot(
-                curve.x,
-                full,
-                "o",
-                color=colour,
-                markerfacecolor=face,
-                markersize=5,
-                label=f"full, from {start}",
-            )
+        for k, (start, colour) in enumerate((("DOWN", DOWN), ("UP", UP))):
+            ax.plot(curve.x, curve.rule[k], color=colour, linewidth=1.4, label=f"rule, from {start}")
+            face, size = (colour, 3.5) if start == "DOWN" else ("none", 7.5)
+            mark = {"markerfacecolor": face, "markersize": size, "zorder": 5}
+            ax.plot(curve.x, curve.full[k], "o", color=colour, label=f"full model, from {start}", **mark)
         set_title(ax, curve.title)
         ax.set_xlabel(curve.label)
         if curve.x.min() > 0.0:
             set_decades(ax)
     axes[0].set_ylabel("efficacy afterwards (0 DOWN, 1 UP)")
-    axes[-1].legend(loc="center right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
 @styled
 def rule(ladder: RuleLadder) -> Figure:
-    """The rates and the well of the chosen rule, and the error of each level in each family."""
+    """The rates and the well of the chosen rule."""
     from cascades.reduction import figures as panels
 
-    figure, axes = new_figure(2, 2, width=8.6, height=5.6)
-    panels.rates_over_calcium(ladder, axes[0, 0])
-    panels.well(ladder, axes[0, 1])
-    panels.accuracy(ladder, axes[1, 0])
-    panels.error_map(ladder, axes[1, 1])
+    figure, (left, right) = new_figure(1, 2, width=8.6, height=3.3, width_ratios=(1.4, 1.0))
+    panels.rates_over_calcium(ladder, left)
+    panels.well(ladder, right)
+    for ax, title in ((left, "Rates over calcium"), (right, "The drift at rest")):
+        ax.set_title("")
+        set_title(ax, title)
+    set_decades(left)
+    left.set_ylim(bottom=-0.002)
+    left.legend(loc="upper left", fontsize=7)
+    return figure
+
+
+@styled
+def errors(ladder: RuleLadder) -> Figure:
+    """Root-mean-square error of every level in every held-out family."""
+    families = list(ladder[0].certificate.families)
+    grid = np.array([[level.certificate.families[name].rmse for level in ladder] for name in families])
+    figure, axes = new_figure(width=8.6, height=0.6 + 0.36 * len(families) + 0.5)
+    axes.imshow(grid, cmap="YlOrBr", vmin=0.0, vmax=0.6, aspect="auto")
+    axes.set_yticks(range(len(families)), families)
+    names = [fill(level.name + (" (chosen)" if level is ladder.chosen else ""), 16) for level in ladder]
+    axes.set_xticks(range(len(ladder)), names, fontsize=7)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (i, j), value in np.ndenumerate(grid):
+        axes.text(
+            j, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value > 0.4 else INK
+        )
     return figure

@@ -88,6 +88,11 @@ def figure_key(figure: Figure) -> str:
     return repr((words, tuple(figure.get_size_inches())))
 
 
+def prose(text: str) -> str:
+    """A paragraph that was written over several lines."""
+    return " ".join(text.split())
+
+
 def cell(value: Any) -> str:
     """A number with four digits, true and false as yes and no, the rest as text."""
     if value is None:

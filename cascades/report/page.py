@@ -11,24 +11,27 @@ from cascades.citation import cite
 from cascades.report import sections
 from cascades.report.chain import Chain
 from cascades.report.html import Page
+from cascades.report.rule_section import rule
 
 
 def page(chain: Chain, card: ModelCard | None, seconds: Mapping[str, float]) -> Page:
     """`seconds` is how long each step took."""
     equations = chain.compiled.equations
     overall = chain.ladder.chosen.certificate.overall
+    unit = equations.units.get(chain.spine.calcium, "")
     folds = sorted(point.value for point in chain.diagram.folds)
+    ltp, ltd = chain.ltp, chain.ltd
     facts = [
-        (sections.verdict(chain.ltp, chain.diagram), f"LTP: {chain.ltp.protocol.name}"),
-        (sections.verdict(chain.ltd, chain.diagram), f"LTD: {chain.ltd.protocol.name}"),
-        (f"{len(folds)} folds", ", ".join(f"{value:.4g}" for value in folds) or "no memory at rest"),
+        (sections.verdict(ltp, chain.diagram), f"LTP: {ltp.protocol.name}"),
+        (sections.verdict(ltd, chain.diagram), f"LTD: {ltd.protocol.name}"),
+        (f"{len(folds)} folds", f"{', '.join(f'{v:.4g}' for v in folds)} {unit}" if folds else "no switch"),
         (
             f"{overall.outcome_accuracy:.0%}",
-            f"of held-out outcomes are told by the derived rule; no change: {overall.no_change:.0%}",
+            f"of held-out outcomes right; without a rule {overall.no_change:.0%}",
         ),
         (
             f"{chain.recording.network.size} neurons",
-            f"learn with it for {chain.recording.duration / 1e3:g} s",
+            f"learn with the rule for {chain.recording.duration / 1e3:g} s",
         ),
     ]
     title = card.title if card else chain.model.name or chain.model.id
@@ -40,9 +43,9 @@ def page(chain: Chain, card: ModelCard | None, seconds: Mapping[str, float]) -> 
         lead="From spikes to calcium, from calcium to a switch that remembers, from the switch to a learning "
         "rule with its errors, and from the rule to a network that learns.",
         sections=[
-            sections.protocols(chain.ltp, chain.ltd, chain.diagram),
-            sections.bistability(chain.diagram),
-            sections.rule(chain),
+            sections.protocols(chain.ltp, chain.ltd, chain.diagram, chain.spine),
+            sections.bistability(chain.diagram, unit),
+            rule(chain),
             sections.network(chain.recording),
         ],
         facts=facts,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
-from cascades.protocols import Protocol
+from cascades.protocols import Protocol, Spikes
 from cascades.reduction import RuleLadder
 from cascades.reduction.cut import PRE, clamp, driven, keep
 from cascades.simulate import simulate
@@ -21,6 +21,8 @@ class Spiking:
 
     down, up : its resting states by name; the same if there is one only
     low, high : the weight in them
+    rho_star : the efficacy of the separatrix between them
+    rest : time [s] after a protocol at which an outcome is read
     delay : of what presynaptic spikes do [s]
     is_given : whether calcium is made by the trace, for the model has calcium as an input
     """
@@ -32,7 +34,9 @@ class Spiking:
     up: dict[str, float]
     low: float
     high: float
+    rho_star: float
     is_bistable: bool
+    rest: float
     delay: float
     is_given: bool
 
@@ -40,7 +44,7 @@ class Spiking:
         """The protocol with its presynaptic spikes later by `delay`."""
         stimuli = tuple(
             replace(s, times=tuple(t + self.delay for t in s.times))
-            if s.target == PRE and hasattr(s, "times")
+            if isinstance(s, Spikes) and s.target == PRE
             else s
             for s in protocol.stimuli
         )
@@ -62,6 +66,6 @@ def spiking(compiled: CompiledModel, calcium: str, weight: str, ladder: RuleLadd
         {**rest, **dict(zip(held.state_names, map(float, y), strict=True))} for y in (states.down, states.up)
     )
     return Spiking(
-        model, calcium, weight, down, up, states.low, states.high, states.is_bistable,
-        trace.delay if is_given else 0.0, is_given,
+        model, calcium, weight, down, up, states.low, states.high, states.rho_star, states.is_bistable,
+        ladder.details["rest"], trace.delay if is_given else 0.0, is_given,
     )  # fmt: skip

@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cascades import __version__
 from cascades.claims import ClaimResult, check_claims
@@ -43,7 +44,7 @@ def _path(name: str) -> Path:
     return cache_folder() / "claims" / f"{name}-{digest.hexdigest()[:16]}.json"
 
 
-def _tuples(entry: dict[str, object]) -> dict[str, object]:
+def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 
