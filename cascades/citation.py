@@ -21,8 +21,7 @@ class Reference:
     def key(self) -> str:
         """The first author's name and the year."""
         author = re.match(r"[^\s,(]+", self.text)
-        year = re.search(r"\((\d{4})\)", self.text)
-        return f"{author[0].lower() if author else 'anonymous'}{year[1] if year else ''}"
+        return f"{author[0].lower() if author else 'anonymous'}{_year(self.text)}"
 
     def bibtex(self, key: str) -> str:
         fields = {**_parts(self.text), "doi": self.doi}
@@ -119,9 +118,16 @@ def _shipped(name: Any) -> Iterator[Reference]:
         table = description(str(name))
     except UnknownName:
         return
-    yield Reference(table["citation"], table.get("doi", ""))
-    for part in table.get("parts", ()):
+    parts = table.get("parts", ())
+    if not parts or _year(table["citation"]):  # what was only composed here is cited by its parts
+        yield Reference(table["citation"], table.get("doi", ""))
+    for part in parts:
         yield from _shipped(part)
+
+
+def _year(text: str) -> str:
+    found = re.search(r"\((\d{4})\)", text)
+    return found[1] if found else ""
 
 
 def _parts(text: str) -> dict[str, str]:

@@ -45,11 +45,18 @@ def test_the_solvers_that_exist_are_known():
 
 @pytest.mark.parametrize("name", model_names())
 def test_every_shipped_citation_is_understood(name):
-    table = description(name)
-    text = Reference(table["citation"], table.get("doi", "")).bibtex("key")
-    assert "author = {" in text
-    assert "year = {" in text
+    text = cite(name)
+    for entry in text.split("\n\n")[1:]:
+        assert "author = {" in entry
+        assert "year = {" in entry
+    assert text.count("@") >= 2
     assert text.count("{") == text.count("}")
+
+
+def test_a_composed_model_is_cited_with_its_parts():
+    text = cite("spine_graupner_2007")
+    assert "Jahr, C. E." in text
+    assert text.count("author = {Graupner, M. and Brunel, N.}") >= 1
 
 
 def test_the_package_itself():
