@@ -109,7 +109,7 @@ def threshold_dose(
 
     if flips(low) or not flips(high):
         return float("nan")
-    while high - low > relative_precision * max(abs(low), abs(high)):
+    while abs(high - low) > relative_precision * max(abs(low), abs(high)):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if flips(middle) else (middle, high)
     return 0.5 * (low + high)
