@@ -230,7 +230,8 @@ def call(function: str, *args: ExprLike) -> Expr:
     """A function of `FUNCTIONS`, a relation or a logical operator applied to its arguments."""
     nodes = tuple(map(as_expr, args))
     if function in APPLY and all(n.is_number for n in nodes):
-        folded = float(APPLY[function](*(n.value for n in nodes)))
+        with np.errstate(all="ignore"):
+            folded = float(APPLY[function](*(n.value for n in nodes)))
         if math.isfinite(folded):
             return number(folded)
     return Expr(function, nodes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cascades.errors import ModelError, UnsupportedFeature
 from cascades.sbml.functions import Function
 
-MAX_PARTS = 2_000_000
+MAX_PARTS = 300_000
 
 
 @dataclass
