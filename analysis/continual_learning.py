@@ -1,9 +1,10 @@
-"""Two tasks in sequence: how much of the first is lost while the second is learned, with and without protection.
+"""Two tasks in sequence: how much of the first is lost while the second is learned, with and without
+protection.
 
-A task is a pairing of a group of inputs with a group of neurons: both are driven together, so that the calcium rule
-potentiates the synapses between them.  The second task drives the same inputs with other neurons, and its inputs alone
-depress what the first had potentiated.  Claim: scaling the changes of a synapse by how much it has learned before keeps
-more of the first task, at a price in the second.
+A task is a pairing of a group of inputs with a group of neurons: both are driven together, so that the
+calcium rule potentiates the synapses between them.  The second task drives the same inputs with other
+neurons, and its inputs alone depress what the first had potentiated.  Claim: scaling the changes of a
+synapse by how much it has learned before keeps more of the first task, at a price in the second.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
     length = 4_000.0 if options.quick else 20_000.0
     print("mean efficacy of the trained synapses above that of the others\n")
     print(
-        f"{'protection':>12}{'first, learned':>18}{'first, at the end':>20}{'kept':>8}{'second, at the end':>20}"
+        f"{'protection':>12}{'first, learned':>18}{'first, at the end':>20}"
+        f"{'kept':>8}{'second, at the end':>20}"
     )
     kept, gained = [], []
     for strength in STRENGTHS:

@@ -1,8 +1,8 @@
 """Hebbian plasticity runs away; scaling, a sliding threshold and competition each hold it.
 
-Claim: neurons whose inputs potentiate more than they depress fire faster and faster until the efficacies saturate.
-The same network with one stabilising mechanism at a time ends nearer to its target rate, and says how it pays:
-what happens to the spread of the efficacies, which is what the synapses have learned.
+Claim: neurons whose inputs potentiate more than they depress fire faster and faster until the efficacies
+saturate. The same network with one stabilising mechanism at a time ends nearer to its target rate, and says
+how it pays: what happens to the spread of the efficacies, which is what the synapses have learned.
 """
 
 from __future__ import annotations

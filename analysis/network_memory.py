@@ -1,8 +1,8 @@
 """Ongoing activity erases memories: how long they last under the rule, and what makes them last longer.
 
-Claim: in a balanced network at some Hz a random pattern of efficacies is forgotten exponentially under the threshold
-rule; a cascade of states, a late phase and a sliding threshold are compared with it on the same activity.  The lifetime
-is when the correlation with the stored pattern falls below 1/e of its first value.
+Claim: in a balanced network at some Hz a random pattern of efficacies is forgotten exponentially under the
+threshold rule; a cascade of states, a late phase and a sliding threshold are compared with it on the same
+activity. The lifetime is when the correlation with the stored pattern falls below 1/e of its first value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from cascades.plot import COLOURS, new_figure
 from cascades.reduction import CalciumRule, published_rule
 
 PLAIN = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
-# biological time is short: proteins and the late phase are as many times faster as the run is shorter than a day
+# biological time is short: proteins and the late phase are as many times faster as the run is shorter than a
+# day
 FAST_LATE = TagAndCapture(
     interval=100.0,
     baseline=0.5,

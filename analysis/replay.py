@@ -1,9 +1,9 @@
 """Replay by the hippocampus consolidates a memory into a cortical population.
 
-A pattern of cortical neurons is driven by hippocampal replays: short bursts of the hippocampal cells that were active
-together.  The plastic synapses among the cortical neurons learn by the calcium rule.  Claim: after a night with replays
-a part of the pattern calls up the rest without the hippocampus; after a night of the same activity without its order
-(the same spikes, shuffled among the cells) it does not.
+A pattern of cortical neurons is driven by hippocampal replays: short bursts of the hippocampal cells that
+were active together.  The plastic synapses among the cortical neurons learn by the calcium rule.  Claim:
+after a night with replays a part of the pattern calls up the rest without the hippocampus; after a night of
+the same activity without its order (the same spikes, shuffled among the cells) it does not.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def sleep(replays: int, shuffled: bool, seed: int) -> Network:
 
 
 def recall(efficacies: np.ndarray, seed: int) -> np.ndarray:
-    """Spikes of every cortical neuron within 30 ms of a cue, over 20 cues; the cue itself is the first `CUE` cells."""
+    """Spikes of every cortical neuron within 30 ms of a cue, over 20 cues; the cue itself is the first `CUE`
+    cells."""
     cues = 20
     times = np.concatenate([200.0 * k + 50.0 + np.zeros(CUE) for k in range(cues)])
     network = _cortex(ReplayedSource(times, np.tile(np.arange(CUE), cues)), efficacies[_pairs()], True, 12.0)

@@ -1,8 +1,8 @@
 """The same network here and in Brian2: rates and mean efficacy agree within what the wiring scatters.
 
 Our export writes the populations and synapses; Brian2 wires them with its own random numbers, so agreement is
-statistical: the difference of the means is compared with the scatter over seeds of ours.  Needs an interpreter that has
-Brian2 (CASCADES_SIMULATORS names it).
+statistical: the difference of the means is compared with the scatter over seeds of ours.  Needs an
+interpreter that has Brian2 (CASCADES_SIMULATORS names it).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The network layer: nanoseconds per synaptic event, CPU seconds per biological second, bytes per synapse.
 
-Ratios are taken side by side in one process, of CPU seconds, medians.  Two comparisons need what this package does not
-ship: a yardstick in C++ (CASCADES_YARDSTICK names a shared library with `init`, `blk32` and `tab32`) and Brian2
-(CASCADES_SIMULATORS names an interpreter that has it).  Without them their rows are left out.
+Ratios are taken side by side in one process, of CPU seconds, medians.  Two comparisons need what this
+package does not ship: a yardstick in C++ (CASCADES_YARDSTICK names a shared library with `init`, `blk32` and
+`tab32`) and Brian2 (CASCADES_SIMULATORS names an interpreter that has it).  Without them their rows are left
+out.
 """
 
 from __future__ import annotations
@@ -209,10 +210,10 @@ import json, resource, sys
 sys.path.insert(0, ".")
 import numpy as np
 from brian2 import *
-what, mode, n, fan_out, duration = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
-set_device("cpp_standalone", build_on_run=False)
-prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"]
-if what == "kernel":
+what, mode, n, fan_out, duration = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]),
+float(sys.argv[5]) set_device("cpp_standalone", build_on_run=False)
+prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only",
+"-march=native"] if what == "kernel":
     defaultclock.dt = 0.1 * ms
     from calcium_synapses import calcium_synapses
     pre, post = PoissonGroup(n, 5 * Hz), PoissonGroup(n, 5 * Hz)

@@ -1,7 +1,7 @@
 """Arbor: the rule as a point mechanism in NMODL, clock-driven and first order in the time step.
 
-Conventions of Arbor that the code follows: `POST_EVENT` brings the spikes of the cell, one statement per line, no
-delay of its own: give the connection the calcium delay, and transmit by another connection.
+Conventions of Arbor that the code follows: `POST_EVENT` brings the spikes of the cell, one statement per
+line, no delay of its own: give the connection the calcium delay, and transmit by another connection.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def files(source: CalciumRule | Network) -> dict[str, str]:
 def mechanism(rule: CalciumRule) -> str:
     """The source of `calcium_rule.mod`."""
     trace = rule.calcium
+    late = trace.delay * MS_PER_S
     values = {
         "rho0": 0.5,
         "c_pre": trace.pre,
@@ -36,12 +37,13 @@ def mechanism(rule: CalciumRule) -> str:
         "tau_ca": trace.tau * MS_PER_S,
         "tau_rho": rule.tau * MS_PER_S,
     }
-    # the well as a rate of its own keeps the equation linear in rho, as cnexp wants it; cnexp divides by the rate
+    # the well as a rate of its own keeps the equation linear in rho, as cnexp wants it; cnexp divides by the
+    # rate
     pull = "  pull = 1e-12\n"
     if rule.well == "cubic":
         pull = "  pull = (1 - rho)*(rho_star - rho)/tau_rho + 1e-12\n"
     lines = "".join(f"  {name} = {value!r}\n" for name, value in values.items())
-    return f"""{heading(rule, ":")}: Connect presynaptic neurons with a delay of {trace.delay * MS_PER_S!r} ms.
+    return f"""{heading(rule, ":")}: Connect presynaptic neurons with a delay of {late!r} ms.
 NEURON {{
   POINT_PROCESS calcium_rule
   RANGE {", ".join(values)}

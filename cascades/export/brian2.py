@@ -1,7 +1,9 @@
-"""Brian2: the rule as a Python module with `calcium_synapses`, event-driven or clock-driven; a network as a script.
+"""Brian2: the rule as a Python module with `calcium_synapses`, event-driven or clock-driven; a network as a
+script.
 
-Conventions of Brian2 that the code follows: a pathway of its own for the calcium delay, delays on the presynaptic
-side, units on everything.  A clock-driven synapse is first order in the time step; the event-driven one is exact.
+Conventions of Brian2 that the code follows: a pathway of its own for the calcium delay, delays on the
+presynaptic side, units on everything.  A clock-driven synapse is first order in the time step; the
+event-driven one is exact.
 """
 
 from __future__ import annotations
@@ -183,9 +185,11 @@ _FACTORY = '''
 def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, read_every=None, **options):
     """Synapses with the rule; `rho` is the efficacy.
 
-    weight : code that transmits, such as "v_post += 0.2*mV*rho"; mode : "event" (exact) or "clock" (first order).
-    The pathway `ca` carries the calcium delay, `pre` the transmission delay.  Event-driven synapses stand at their
-    last spike; `read_every` (a time) brings all of them up to date so often.
+    weight : code that transmits, such as "v_post += 0.2*mV*rho"
+    mode : "event" (exact) or "clock" (first order)
+    The pathway `ca` carries the calcium delay, `pre` the transmission delay.
+    Event-driven synapses stand at their last spike; `read_every` (a time) brings all of them up to
+    date so often.
     """
     namespace = {**NAMESPACE, **options.pop("namespace", {})}
     delays = {"pre": delay, "ca": DELAY}
@@ -194,15 +198,16 @@ def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, re
             raise ValueError("this rule needs mode='clock': its rates or its well are tables")
         synapses = Synapses(
             source, target, EVENT_MODEL, namespace=namespace, delay=delays,
-            on_pre={"pre": VISIT + weight, "ca": VISIT + "c += c_pre"}, on_post={"post": VISIT + "c += c_post"},
-            **options,
+            on_pre={"pre": VISIT + weight, "ca": VISIT + "c += c_pre"},
+            on_post={"post": VISIT + "c += c_post"}, **options,
         )
         if read_every is not None:
             synapses.run_regularly(VISIT, dt=read_every, when="end")
     else:
         method = "heun" if "xi" in CLOCK_MODEL else "euler"
         synapses = Synapses(
-            source, target, CLOCK_MODEL, namespace=namespace, delay=delays, method=options.pop("method", method),
+            source, target, CLOCK_MODEL, namespace=namespace, delay=delays,
+            method=options.pop("method", method),
             on_pre={"pre": weight, "ca": "c += c_pre"}, on_post={"post": "c += c_post"}, **options,
         )
     return synapses
@@ -217,7 +222,8 @@ def script(network: Network) -> str:
         lines.append(_population(p.name, p.size, p.neuron, network))
         if p.poisson is not None:
             lines.append(
-                f"drive_{p.name} = PoissonInput({p.name}, 's_exc', 1, {p.poisson.rate!r} * Hz, {p.poisson.weight!r} * mV)\n"
+                f"drive_{p.name} = PoissonInput({p.name}, 's_exc', 1, {p.poisson.rate!r} * Hz, "
+                f"{p.poisson.weight!r} * mV)\n"
             )
     names = []
     for k, s in enumerate(network.synapses):
@@ -267,7 +273,8 @@ def _population(name: str, size: int, neuron: object, network: Network) -> str:
     if isinstance(neuron, LeakyIntegrateAndFire):
         n = neuron
         equations = (
-            f"dv/dt = ({n.v_rest!r}*mV + {n.drive!r}*mV - v + s_exc - s_inh)/({n.tau_m!r}*ms) : volt (unless refractory)\\n"
+            f"dv/dt = ({n.v_rest!r}*mV + {n.drive!r}*mV - v + s_exc - s_inh)/({n.tau_m!r}*ms)"
+            " : volt (unless refractory)\\n"
             f"ds_exc/dt = -s_exc/({n.tau_exc!r}*ms) : volt\\nds_inh/dt = -s_inh/({n.tau_inh!r}*ms) : volt"
         )
         return (

@@ -22,6 +22,9 @@ TABLE_WELL = "a tabulated well"
 FILTER = "a phosphatase filter"
 
 
+ZONES = ("ln_high", "ln_low", "rate_high", "aim_high", "rate_middle", "aim_middle", "rate_rest", "aim_rest")
+
+
 def needs(rule: CalciumRule) -> list[str]:
     """The features of a rule that not every target has."""
     present = {
@@ -65,12 +68,9 @@ def rule_of(source: CalciumRule | Network, target: str) -> CalciumRule:
 
 def numbers(rule: CalciumRule) -> dict[str, float]:
     """Zones, jumps and times for event-driven code; times in ms."""
-    names = (
-        "ln_high", "ln_low", "rate_high", "aim_high", "rate_middle", "aim_middle", "rate_rest", "aim_rest",
-    )  # fmt: skip
     trace = rule.calcium
     return {
-        **{name: float(x) for name, x in zip(names, zones(rule))},
+        **{name: float(x) for name, x in zip(ZONES, zones(rule))},
         "tau_ca": trace.tau * MS_PER_S,
         "c_pre": trace.pre,
         "c_post": trace.post,
@@ -81,7 +81,8 @@ def numbers(rule: CalciumRule) -> dict[str, float]:
 
 
 def ramps(x: Any, y: Any, variable: str, clip: Callable[[str, str, str], str]) -> str:
-    """An expression for the piecewise linear y(variable), constant beyond the rows: a sum of clipped ramps."""
+    """An expression for the piecewise linear y(variable), constant beyond the rows: a sum of clipped
+    ramps."""
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     terms = [repr(float(y[0]))]
     for a, b, rise in zip(x[:-1], x[1:], np.diff(y) / np.diff(x)):

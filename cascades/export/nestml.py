@@ -1,8 +1,9 @@
 """NEST, through NESTML 9: the rule as a plastic synapse, event-driven and exact.
 
-Conventions of NEST that the code follows: the delay is dendritic, so a presynaptic spike is seen when it is emitted
-and a postsynaptic one a delay later; a synapse runs at presynaptic spikes, when it first replays the postsynaptic
-ones.  Calcium jumps that are still to come stand in slots, as many as can be under way within the calcium delay.
+Conventions of NEST that the code follows: the delay is dendritic, so a presynaptic spike is seen when it is
+emitted and a postsynaptic one a delay later; a synapse runs at presynaptic spikes, when it first replays the
+postsynaptic ones.  Calcium jumps that are still to come stand in slots, as many as can be under way within
+the calcium delay.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 
 from cascades.errors import ExportError
-from cascades.export.features import heading, numbers, require, rule_of
+from cascades.export.features import ZONES, heading, numbers, require, rule_of
 from cascades.network.network import Network
 from cascades.network.neuron import LeakyIntegrateAndFire
 from cascades.reduction.rule import CalciumRule
@@ -21,7 +22,8 @@ LARGEST_SLOTS = 32
 
 
 def files(source: CalciumRule | Network) -> dict[str, str]:
-    """File name to content; of a network, its rule (slots after the shortest refractory time of its neurons)."""
+    """File name to content; of a network, its rule (slots after the shortest refractory time of its
+    neurons)."""
     rule = rule_of(source, TARGET)
     require(rule, TARGET)
     shortest = SHORTEST_INTERVAL
@@ -37,8 +39,7 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
     slots = max(1, math.ceil(n["delay_ca"] / shortest))
     if slots > LARGEST_SLOTS:
         raise ExportError(TARGET, "a calcium delay of many spikes", f"{slots} jumps can be under way at once")
-    names = ("ln_high", "ln_low", "rate_high", "aim_high", "rate_middle", "aim_middle", "rate_rest", "aim_rest",
-             "c_pre", "c_post", "well_rate", "rho_star")  # fmt: skip
+    names = (*ZONES, "c_pre", "c_post", "well_rate", "rho_star")
     parameters = "".join(f"        {name} real = {n[name]!r}\n" for name in names)
     pending = "".join(f"        due_{k} ms = -1 ms\n" for k in range(slots))
     take = "".join(_take(rule, k) for k in range(slots))
@@ -111,7 +112,8 @@ def _pull(rule: CalciumRule, span: str) -> list[str]:
     if rule.rho_star == 0.5:
         return [
             "x = rho - 0.5",
-            f"rho = 0.5 + 0.5 * x / (x * x + (0.25 - x * x) * exp(-well_rate * ({span}) / 2) + 1e-300) ** 0.5",
+            f"left = exp(-well_rate * ({span}) / 2)",
+            "rho = 0.5 + 0.5 * x / (x * x + (0.25 - x * x) * left + 1e-300) ** 0.5",
         ]
     slope = "-({0}) * (1 - ({0})) * (rho_star - ({0}))"
     return [
@@ -127,7 +129,10 @@ def _pull(rule: CalciumRule, span: str) -> list[str]:
     ]
 
 
-_BUILD = '''"""Build the NEST module: python build_nest.py NEURON.nestml INSTALL_FOLDER (then nest.Install("calciummodule"))."""
+_BUILD = '''"""Build the NEST module: python build_nest.py NEURON.nestml INSTALL_FOLDER.
+
+Then nest.Install("calciummodule").
+"""
 
 import sys
 from pathlib import Path

@@ -1,12 +1,12 @@
 """NEURON: the rule as an artificial cell in NMODL, event-driven and exact at any spike times.
 
-Conventions of NEURON that the code follows: one NetCon of positive weight per presynaptic neuron, one of negative
-weight per postsynaptic neuron; the calcium delay is a self event, of which several may be under way.
+Conventions of NEURON that the code follows: one NetCon of positive weight per presynaptic neuron, one of
+negative weight per postsynaptic neuron; the calcium delay is a self event, of which several may be under way.
 """
 
 from __future__ import annotations
 
-from cascades.export.features import heading, numbers, require, rule_of
+from cascades.export.features import ZONES, heading, numbers, require, rule_of
 from cascades.network.network import Network
 from cascades.reduction.rule import CalciumRule
 
@@ -23,10 +23,10 @@ def files(source: CalciumRule | Network) -> dict[str, str]:
 def mechanism(rule: CalciumRule) -> str:
     """The source of `calcium_rule.mod`."""
     n = numbers(rule)
-    names = ("ln_high", "ln_low", "rate_high", "aim_high", "rate_middle", "aim_middle", "rate_rest", "aim_rest",
-             "c_pre", "c_post", "well_rate", "rho_star")  # fmt: skip
+    names = (*ZONES, "c_pre", "c_post", "well_rate", "rho_star")
     values = "".join(f"  {name} = {n[name]!r}\n" for name in names)
-    return f"""{heading(rule, ":")}: A NetCon of positive weight brings presynaptic spikes, one of negative weight postsynaptic spikes.
+    return f"""{heading(rule, ":")}: A NetCon of positive weight brings presynaptic spikes,
+: one of negative weight postsynaptic spikes.
 : read(t) in a FUNCTION gives the efficacy at time t; rho is that of the last event.
 NEURON {{
   ARTIFICIAL_CELL CalciumRule

@@ -149,7 +149,8 @@ def _owned(network: Network, threads: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relink(built: Built, number: int, senders: np.ndarray) -> None:
-    """Rows and columns of plastic synapses whose records stand in the order of `senders` (counted through)."""
+    """Rows and columns of plastic synapses whose records stand in the order of `senders` (counted
+    through)."""
     p, network, synapses = built.plastic, built.network, built.plastic_of[number]
     source, target = network.population(synapses.source), network.population(synapses.target)
     begin, end = int(p.first[number]), int(p.first[number + 1])
@@ -299,8 +300,8 @@ def _groups(network: Network, seed: int, threads: int) -> Groups:
     for g, p in enumerate(populations):
         numbers[g, :CONSTANTS] = (
             cell_kernel.kind_of(p.neuron), network.first(p.name), p.size, rate[g], weight[g],
-            stream_key(seed, ARRIVALS + 1000 * (g + 1)), sum(x.size for x in due[:g]), replays[g], replays[g + 1],
-            use[g], tau_rec[g], tau_facil[g],
+            stream_key(seed, ARRIVALS + 1000 * (g + 1)), sum(x.size for x in due[:g]),
+            replays[g], replays[g + 1], use[g], tau_rec[g], tau_facil[g],
         )  # fmt: skip
         numbers[g, CONSTANTS:] = cell_kernel.constants(p.neuron, dt)
     return Groups(
@@ -317,9 +318,19 @@ def _timing(timing: Any, dt: float) -> Timing | None:
     if timing is None:
         return None
     f = np.float32
-    decays = (f(math.exp(-dt / tau)) for tau in (timing.tau_r1, timing.tau_r2, timing.tau_o1, timing.tau_o2))
+    r1, r2, o1, o2 = (
+        f(math.exp(-dt / tau)) for tau in (timing.tau_r1, timing.tau_r2, timing.tau_o1, timing.tau_o2)
+    )
     return Timing(
-        f(timing.ltp), f(timing.ltd), f(timing.ltp_triplet), f(timing.ltd_triplet), *decays, bool(timing.soft)
+        f(timing.ltp),
+        f(timing.ltd),
+        f(timing.ltp_triplet),
+        f(timing.ltd_triplet),
+        r1,
+        r2,
+        o1,
+        o2,
+        bool(timing.soft),
     )
 
 

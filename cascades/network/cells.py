@@ -169,7 +169,8 @@ def spiking(state, kind, k, first, last, neurons, count):  # type: ignore[no-unt
 
 @tick_function
 def arrivals(state, groups, g, first, last, t, neurons, count):  # type: ignore[no-untyped-def]
-    """Poisson events up to tick t of the blocks between two neurons: spikes of a source, or input to neurons."""
+    """Poisson events up to tick t of the blocks between two neurons: spikes of a source, or input to
+    neurons."""
     numbers = groups.numbers[g]
     kind, origin, key = np.int64(numbers[KIND]), np.int64(numbers[FIRST]), np.uint32(numbers[KEY])
     start = (first - origin) // BLOCK
@@ -233,7 +234,7 @@ def tick(cells, groups, g, thread, first, last, t, neurons, gains, count):  # ty
     begun, state = count, cells.state
     numbers = groups.numbers[g]
     kind, k = np.int64(numbers[KIND]), numbers[CONSTANTS:]
-    if kind == LEAKY or kind == ADAPTIVE:
+    if kind in (LEAKY, ADAPTIVE):
         if numbers[RATE] > 0.0:
             arrivals(state, groups, g, first, last, t, neurons, count)
         if kind == LEAKY:

@@ -1,7 +1,7 @@
 """The state of a run in a file: saved whole or not at all, continued bit for bit, refused if it is another's.
 
-The file does not depend on the number of threads.  Wiring follows from the description and the seed; what a run
-has changed is in the file.
+The file does not depend on the number of threads.  Wiring follows from the description and the seed; what a
+run has changed is in the file.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _spikes_under_way(session: Session) -> dict[str, np.ndarray]:
                 for q in range(first, last):
                     neuron, gain = log.neurons[thread, t % length, q], log.gains[thread, t % length, q]
                     rows.append((t, g, neuron, gain))
-    columns = list(zip(*rows)) if rows else [[], [], [], []]
+    columns: list[Any] = list(zip(*rows)) if rows else [[], [], [], []]
     return {
         "log_ticks": np.array(columns[0], np.int64),
         "log_groups": np.array(columns[1], np.int64),

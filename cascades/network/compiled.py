@@ -1,7 +1,7 @@
 """Compiled entry points, kept on disk between sessions.
 
-numba renews what it kept when the file of the entry point changes; here an entry point is made of several files,
-so each of them counts.
+numba renews what it kept when the file of the entry point changes; here an entry point is made of several
+files, so each of them counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def compiled(function: Any = None, **options: Any) -> Any:
         return lambda f: compiled(f, **options)
     dispatcher = njit(**OPTIONS, **options, cache=True)(function)
     # numba has no setting for this; without the attribute it falls back to stamping the one file
-    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(kept, "_source_stamp"):
         kept._source_stamp = (_sources(), kept._source_stamp)
     return dispatcher

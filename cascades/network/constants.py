@@ -4,7 +4,8 @@ Between two visits calcium above rest decays exponentially, so u = ln c falls li
 units of the decay time of calcium: u falls by one per unit, and the time spent above a threshold is a
 difference of clipped logarithms.  Every constant below is a rate times that unit, or a value of u.
 
-The kind of each part is its type, so that numba compiles one lean kernel per combination and keeps it on disk.
+The kind of each part is its type, so that numba compiles one lean kernel per combination and keeps it on
+disk.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Steps(NamedTuple):
 
 
 class NeuronSteps(NamedTuple):
-    """`Steps` of each postsynaptic neuron: rows of `zones` hold its six numbers, the rest rate and the rest aim."""
+    """`Steps` of each postsynaptic neuron: rows of `zones` hold its six numbers, the rest rate and the rest
+    aim."""
 
     zones: np.ndarray  # shape (8 * neurons,)
 
@@ -57,8 +59,8 @@ class Curve(NamedTuple):
     """Rates that depend on calcium in any way: rows (a, p) at u = low + row / per_unit.
 
     a is the integral of the total rate from `low` up; p the path of a synapse that comes down from saturating
-    calcium.  Then rho(u1) = p(u1) + (rho(u0) - p(u0)) exp(a(u1) - a(u0)), with no difference of large numbers.
-    `spread` holds in the same way the variance of that path.
+    calcium.  Then rho(u1) = p(u1) + (rho(u0) - p(u0)) exp(a(u1) - a(u0)), with no difference of large
+    numbers. `spread` holds in the same way the variance of that path.
     """
 
     rows: np.ndarray  # shape (2 * (TABLE_ROWS + 2),)

@@ -1,7 +1,7 @@
 """The rule in double precision, one synapse at a time, at any spike times: the compiled reference.
 
-It knows everything that a rule can be (steps, graded rates, wells, phosphatase filter, noise), uses no table of its
-own and no grid, and is what the lanes are tested against.  Times here are in s, as in the rule.
+It knows everything that a rule can be (steps, graded rates, wells, phosphatase filter, noise), uses no table
+of its own and no grid, and is what the lanes are tested against.  Times here are in s, as in the rule.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def exact_rule(rule: CalciumRule) -> ExactRule:
     wells = {"none": NO_WELL, "cubic": CUBIC, "table": TABULATED}
     table, rates = rule.well_table, rule.rates
     return ExactRule(
-        rule.theta_d, rule.theta_p, rule.gamma_d, rule.gamma_p, rule.tau, rule.rho_star, rule.sigma**2 / rule.tau,
+        rule.theta_d, rule.theta_p, rule.gamma_d, rule.gamma_p, rule.tau, rule.rho_star,
+        rule.sigma**2 / rule.tau,
         rule.calcium.rest, rule.calcium.pre, rule.calcium.post, rule.calcium.tau, rule.calcium.delay,
         wells[rule.well],
         none if table is None else np.array(table.rho),

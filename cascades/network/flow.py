@@ -1,9 +1,10 @@
 """How sixteen synapses get from one visit to the next: calcium, efficacy, well, noise.
 
-Each function is chosen by the types of the rule's constants (`cascades.network.constants`) when numba compiles,
-so that a kernel contains only what its rule needs.  Where a well acts together with the rates above a threshold,
-the two are split symmetrically (Strang 1968, SIAM J. Numer. Anal. 5:506): the well moves by 0.1 / tau at most
-while the rates are some hundred times that, which leaves an error of third order in a visit.
+Each function is chosen by the types of the rule's constants (`cascades.network.constants`) when numba
+compiles, so that a kernel contains only what its rule needs.  Where a well acts together with the rates
+above a threshold, the two are split symmetrically (Strang 1968, SIAM J. Numer. Anal. 5:506): the well moves
+by 0.1 / tau at most while the rates are some hundred times that, which leaves an error of third order in a
+visit.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def _chosen_by_type(stub: Any) -> Any:
 
 
 def zone_flow(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-untyped-def]
-    """Through the zones above rest: (efficacy, its variance, time above rest, the well's part still to come)."""
+    """Through the zones above rest: (efficacy, its variance, time above rest, the well's part still to
+    come)."""
     raise TypeError("called from Python")
 
 
@@ -80,7 +82,8 @@ def time_above(u, u1, ln_threshold):  # type: ignore[no-untyped-def]
 
 @lane_function
 def grown(variance, count, rate, decay):  # type: ignore[no-untyped-def]
-    """Variance that is added in one zone with `count` thresholds exceeded, where the efficacy decays by `decay`."""
+    """Variance that is added in one zone with `count` thresholds exceeded, where the efficacy decays by
+    `decay`."""
     return (1.0 - decay * decay) * (variance * count * 0.5) / greater(rate, 1e-9)
 
 

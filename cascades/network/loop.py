@@ -1,8 +1,8 @@
 """The compiled loop: neurons, spikes and synapses tick by tick.
 
 A thread owns a part of every population: it integrates these neurons and changes only the synapses onto them.
-Threads meet after a window no longer than the shortest delay, so that what one sends the others need in the next
-window at the earliest.  Which thread does what does not change a number.
+Threads meet after a window no longer than the shortest delay, so that what one sends the others need in the
+next window at the earliest.  Which thread does what does not change a number.
 """
 
 from __future__ import annotations
@@ -212,7 +212,8 @@ def learn_from_spikes(rule, timing, groups, p, k, cells, log, thread, slot, now)
 
 @part_of_kernel
 def deliver_plastic(rule, timing, groups, p, k, cells, onto, log, thread, threads, slot, now):  # type: ignore[no-untyped-def]
-    """Spikes arrive.  Threads come in the order of their neurons, so that sums do not depend on their number."""
+    """Spikes arrive.  Threads come in the order of their neurons, so that sums do not depend on their
+    number."""
     group = p.source[k]
     shift = p.rows[k] - np.int64(groups.numbers[group, FIRST])
     for other in range(threads):

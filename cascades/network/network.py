@@ -100,7 +100,8 @@ class Network:
                     wrong = indices[(indices < 0) | (indices >= population.size)][0]
                     raise NetworkError(
                         part,
-                        f"{side} index {wrong} is out of range; {population.name!r} has {population.size} neurons",
+                        f"{side} index {wrong} is out of range; "
+                        f"{population.name!r} has {population.size} neurons",
                     )
         if isinstance(connect, FixedInDegree) and source is target and source.size < 2 and connect.count:
             raise NetworkError(part, "a neuron does not contact itself; the population has no other")
@@ -160,7 +161,8 @@ class Network:
         if needed > free:
             raise NetworkError(
                 "network",
-                f"{self.synapse_count():.3g} synapses need {needed / 1e9:.3g} GB; {free / 1e9:.3g} GB are free",
+                f"{self.synapse_count():.3g} synapses need {needed / 1e9:.3g} GB; "
+                f"{free / 1e9:.3g} GB are free",
             )
 
     def content_hash(self) -> str:
@@ -206,9 +208,9 @@ def balanced_network(
     """Four fifths excitatory, one fifth inhibitory neurons, driven above threshold and held by inhibition.
 
     Every neuron gets `inputs` excitatory synapses, plastic among excitatory neurons, and a quarter as many
-    inhibitory ones, eight times as strong.  `strength` [mV] is the weight of an excitatory synapse at efficacy
-    1/2 with 100 inputs, and goes with the square root of their number (Brunel 2000 J. Comput. Neurosci. 8:183);
-    `drive` [mV] stands against a threshold 20 mV above rest.
+    inhibitory ones, eight times as strong.  `strength` [mV] is the weight of an excitatory synapse at
+    efficacy 1/2 with 100 inputs, and goes with the square root of their number (Brunel 2000 J. Comput.
+    Neurosci. 8:183); `drive` [mV] stands against a threshold 20 mV above rest.
     """
     excitatory = neurons * 4 // 5
     cell = LeakyIntegrateAndFire(drive=drive)

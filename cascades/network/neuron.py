@@ -1,4 +1,5 @@
-"""Neurons and sources of spikes: what a population is made of.  Times in ms, potentials in mV, rates in Hz."""
+"""Neurons and sources of spikes: what a population is made of.  Times in ms, potentials in mV, rates in
+Hz."""
 
 from __future__ import annotations
 
@@ -50,10 +51,10 @@ class AdaptiveExponential:
     """C v' = -g_L (v - E_L) + g_L slope exp((v - v_threshold) / slope) - w + drive + synaptic currents,
     tau_w w' = a (v - E_L) - w.
 
-    Brette & Gerstner (2005) J. Neurophysiol. 94:3637, with their values.  Excitation is AMPA and NMDA with the
-    magnesium block of Jahr & Stevens (1990) J. Neurosci. 10:3178, inhibition is GABA.  A spike that arrives adds
-    its synapse's weight [nS] to the AMPA conductance and `nmda_ratio` times that to NMDA, or to GABA.  `slope` 0
-    and `a`, `b` 0 give a leaky integrate-and-fire neuron with conductances.
+    Brette & Gerstner (2005) J. Neurophysiol. 94:3637, with their values.  Excitation is AMPA and NMDA with
+    the magnesium block of Jahr & Stevens (1990) J. Neurosci. 10:3178, inhibition is GABA.  A spike that
+    arrives adds its synapse's weight [nS] to the AMPA conductance and `nmda_ratio` times that to NMDA, or to
+    GABA. `slope` 0 and `a`, `b` 0 give a leaky integrate-and-fire neuron with conductances.
 
     Parameters
     ----------

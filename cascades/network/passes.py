@@ -1,8 +1,8 @@
 """Visits of many synapses: the row of a presynaptic neuron, the column of a postsynaptic one, all of them.
 
-A synapse is a record of 16 bytes: u = ln calcium, efficacy, tick of its last visit, target neuron.  Records lie in
-rows by presynaptic neuron; `column` lists the records of each postsynaptic neuron.  A row comes in by four loads
-of 64 bytes; the records of a column are asked for in advance, because they lie far apart.
+A synapse is a record of 16 bytes: u = ln calcium, efficacy, tick of its last visit, target neuron.  Records
+lie in rows by presynaptic neuron; `column` lists the records of each postsynaptic neuron.  A row comes in by
+four loads of 64 bytes; the records of a column are asked for in advance, because they lie far apart.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def write_whole(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **dict[str, Any](arrays))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

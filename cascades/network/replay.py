@@ -19,7 +19,7 @@ from cascades.reduction.rule import CalciumRule
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARD = 1 << 19  # synapses replayed together: 8 MB stay in the cache
+SHARD = 1 << 18  # synapses replayed together: 4 MB stay in the cache
 NOISE = 0
 
 
@@ -108,16 +108,16 @@ def replay(
     seed : int
         Of the rule's noise.
     precision : "double" or "single"
-        Double is exact at any spike times; single is the network's kernel on a grid of `dt` [ms], for millions of
-        synapses, on `threads` threads.
+        Double is exact at any spike times; single is the network's kernel on a grid of `dt` [ms], for
+        millions of synapses, on `threads` threads.
 
     Raises
     ------
     NetworkError
-        An index out of range, a spike outside the replay, an efficacy outside [0, 1], a rule that single precision
-        cannot express.
+        An index out of range, a spike outside the replay, an efficacy outside [0, 1], a rule that single
+        precision cannot express.
     """
-    trains = [_trains(name, spikes, duration) for name, spikes in (("pre", pre), ("post", post))]
+    before, after = _trains("pre", pre), _trains("post", post)
     sources, targets = _pairs(sources, targets, len(pre), len(post))
     start = np.broadcast_to(np.asarray(efficacy, dtype=float), sources.shape)
     if not ((start >= 0.0) & (start <= 1.0)).all():
@@ -128,15 +128,15 @@ def replay(
     if (np.diff(times) < 0.0).any() or times.min() < 0.0 or times.max() > duration:
         raise NetworkError("replay", "times must be sorted and lie between 0 and the duration")
     if precision == "double":
-        out = _double(rule, *trains, sources, targets, start, times, seed)
+        out = _double(rule, before, after, sources, targets, start, times, seed)
     elif precision == "single":
-        out = _single(rule, *trains, sources, targets, start, times, seed, dt, threads)
+        out = _single(rule, before, after, sources, targets, start, times, seed, dt, threads)
     else:
         raise NetworkError("replay", f"precision must be 'double' or 'single' (got {precision!r})")
     return Replay(rule, sources, targets, times, out)
 
 
-def _trains(name: str, spikes: Sequence[Any], duration: float) -> list[np.ndarray]:
+def _trains(name: str, spikes: Sequence[Any]) -> list[np.ndarray]:
     trains = [np.sort(np.asarray(train, dtype=float).ravel()) for train in spikes]
     for i, train in enumerate(trains):
         if train.size and not (np.isfinite(train).all() and train[0] >= 0.0):
@@ -237,7 +237,8 @@ def events(
 
 
 class Player:
-    """Synapses in rows and columns, ready to be played; `order` is where each record stood in the description."""
+    """Synapses in rows and columns, ready to be played; `order` is where each record stood in the
+    description."""
 
     def __init__(
         self, sources: np.ndarray, targets: np.ndarray, n_pre: int, n_post: int, efficacy: np.ndarray

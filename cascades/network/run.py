@@ -34,8 +34,8 @@ def run_network(
     duration : float
         [ms].  If `checkpoint` exists, the run continues from it for so much longer.
     seed : int
-        Of the wiring, the initial state, the arrivals and the noise.  The same seed gives the same spikes on any
-        number of threads.
+        Of the wiring, the initial state, the arrivals and the noise.  The same seed gives the same spikes on
+        any number of threads.
     threads : int, optional
         One if not said.
     read_every : float, optional

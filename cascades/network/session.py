@@ -71,30 +71,14 @@ class Session:
         b = self.built
 
         def part(thread: int) -> int:
-            return int(
-                advance(
-                    thread,
-                    b.tick,
-                    stop,
-                    b.window,
-                    b.base,
-                    b.rule,
-                    b.timing,
-                    b.groups,
-                    b.plastic,
-                    b.static,
-                    b.cells,
-                    b.log,
-                    b.found,
-                    b.first,
-                    b.last,
-                )  # fmt: skip
-            )
+            run = (thread, b.tick, stop, b.window, b.base)
+            synapses = (b.rule, b.timing, b.groups, b.plastic, b.static)
+            return int(advance(*run, *synapses, b.cells, b.log, b.found, b.first, b.last))
 
         if b.threads == 1:
             return part(0)
         with ThreadPoolExecutor(b.threads) as pool:
-            return list(pool.map(part, range(b.threads)))[0]
+            return max(pool.map(part, range(b.threads)))  # they all reach the same tick
 
     def _collect(self) -> None:
         """Take the spikes found, in the order of tick and neuron."""

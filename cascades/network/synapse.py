@@ -53,8 +53,8 @@ class Synapses:
     ----------
     connect : FixedInDegree, Pairs or AllToAll
     weight : float
-        What one spike adds to the target's input [mV for leaky integrate-and-fire neurons, nS for neurons with
-        conductances]; of a plastic synapse, at efficacy 1.
+        What one spike adds to the target's input [mV for leaky integrate-and-fire neurons, nS for neurons
+        with conductances]; of a plastic synapse, at efficacy 1.
     delay : float
         From a presynaptic spike to its arrival [ms].  The calcium delay is part of the rule.
     receptor : "exc" or "inh"

@@ -2,8 +2,8 @@
 
 `FLOATS`, `INTS` and `MASKS` are numba types whose values are <16 x float>, <16 x i32> and <16 x i1>.  The
 usual operators work on them, a scalar operand is spread over the lanes, and the functions below load, store
-and rearrange them.  LLVM splits the vectors on processors with narrower registers.  A vector lives only inside
-compiled code: it never crosses into Python.
+and rearrange them.  LLVM splits the vectors on processors with narrower registers.  A vector lives only
+inside compiled code: it never crosses into Python.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _operator(
         return typer
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        vector = vector_among(*signature.args)
+        vector: Any = vector_among(*signature.args)
         a, b = (_spread(context, builder, v, t, vector) for v, t in zip(values, signature.args))
         return emit[vector](builder, a, b)
 
@@ -223,8 +223,8 @@ def _address(context: Any, builder: Any, array: tuple, index: tuple, item: ir.Ty
 def _plain_load(vector: Vector) -> Any:
     def load(typing, array, index):  # type: ignore[no-untyped-def]
         def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            pairs = list(zip(values, signature.args))
-            return builder.load(_address(context, builder, *pairs, vector.wide), align=4)
+            pairs: list[Any] = list(zip(values, signature.args))
+            return builder.load(_address(context, builder, pairs[0], pairs[1], vector.wide), align=4)
 
         return vector(array, index), lower
 
@@ -240,8 +240,8 @@ def store(typing, array, index, vector):  # type: ignore[no-untyped-def]
     """array[index : index + 16] = vector."""
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pairs = list(zip(values, signature.args))
-        builder.store(values[2], _address(context, builder, *pairs[:2], values[2].type), align=4)
+        pairs: list[Any] = list(zip(values, signature.args))
+        builder.store(values[2], _address(context, builder, pairs[0], pairs[1], values[2].type), align=4)
         return context.get_dummy_value()
 
     return types.void(array, index, vector), lower
@@ -252,8 +252,8 @@ def prefetch(typing, array, index):  # type: ignore[no-untyped-def]
     """Ask for the cache line of array[index], to be written soon."""
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pairs = list(zip(values, signature.args))
-        address = _address(context, builder, *pairs, _I8)
+        pairs: list[Any] = list(zip(values, signature.args))
+        address = _address(context, builder, pairs[0], pairs[1], _I8)
         kind = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [address, *(ir.Constant(_I32, n) for n in (1, 3, 1))])
@@ -298,8 +298,8 @@ def add_at(typing, array, index, vector):  # type: ignore[no-untyped-def]
 
 # ---------------------------------------------------------------------------------- records of four words
 # A record is 16 bytes (two floats, two ints).  Sixteen records come in as four vectors, and a 4 x 4 transpose
-# inside each 128-bit quarter puts the fields into vectors of their own.  The lanes then stand in another order
-# than the records did; the way back restores it, and arithmetic lane by lane never sees it.
+# inside each 128-bit quarter puts the fields into vectors of their own.  The lanes then stand in another
+# order than the records did; the way back restores it, and arithmetic lane by lane never sees it.
 _INTERLEAVE_LOW = [4 * q + k for q in range(4) for k in (0, 16, 1, 17)]
 _INTERLEAVE_HIGH = [4 * q + k for q in range(4) for k in (2, 18, 3, 19)]
 _PAIRS_LOW = [4 * q + k for q in range(4) for k in (0, 1, 16, 17)]
@@ -313,9 +313,9 @@ def _shuffle(builder: Any, a: Any, b: Any, order: Sequence[int]) -> Any:
 
 
 def _transpose(builder: Any, rows: Sequence[Any]) -> list[Any]:
-    low = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_LOW) for i in (0, 2)]
-    high = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_HIGH) for i in (0, 2)]
-    return [_shuffle(builder, *pair, order) for pair in (low, high) for order in (_PAIRS_LOW, _PAIRS_HIGH)]
+    low: list[Any] = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_LOW) for i in (0, 2)]
+    high: list[Any] = [_shuffle(builder, rows[i], rows[i + 1], _INTERLEAVE_HIGH) for i in (0, 2)]
+    return [_shuffle(builder, a, b, order) for a, b in (low, high) for order in (_PAIRS_LOW, _PAIRS_HIGH)]
 
 
 def _to_fields(context: Any, builder: Any, quarters: Sequence[Any]) -> Any:
@@ -350,8 +350,10 @@ def _gather_quarters(builder: Any, addresses: Sequence[Any]) -> list[Any]:
     items = [builder.load(a, align=4) for a in addresses]
     quarters = []
     for q in range(4):
-        halves = [_shuffle(builder, items[q + 8 * h], items[q + 8 * h + 4], range(8)) for h in (0, 1)]
-        quarters.append(_shuffle(builder, *halves, range(16)))
+        halves: list[Any] = [
+            _shuffle(builder, items[q + 8 * h], items[q + 8 * h + 4], range(8)) for h in (0, 1)
+        ]
+        quarters.append(_shuffle(builder, halves[0], halves[1], range(16)))
     return quarters
 
 
@@ -371,7 +373,7 @@ def store_records(typing, array, index, u, rho, last, target):  # type: ignore[n
     """The way back of `load_records`."""
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pairs = list(zip(values, signature.args))
+        pairs: list[Any] = list(zip(values, signature.args))
         addresses = _quarter_addresses(context, builder, *pairs[:2])
         for address, quarter in zip(addresses, _to_quarters(builder, values[2:])):
             builder.store(quarter, address, align=4)
@@ -416,7 +418,8 @@ def scatter_records(typing, array, index, u, rho, last, target):  # type: ignore
 
 @intrinsic
 def gather_pairs(typing, array, index):  # type: ignore[no-untyped-def]
-    """(a[2i], a[2i + 1], a[2i + 2], a[2i + 3]) at i = index: a table of pairs and the next row, in one load."""
+    """(a[2i], a[2i + 1], a[2i + 2], a[2i + 3]) at i = index: a table of pairs and the next row, in one
+    load."""
     result = types.UniTuple(FLOATS, 4)
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:

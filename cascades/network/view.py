@@ -63,7 +63,8 @@ class View:
 
     @property
     def zones(self) -> np.ndarray:
-        """float32, shape (neurons, 8): the rule of each postsynaptic neuron, as `constants.zones` orders it."""
+        """float32, shape (neurons, 8): the rule of each postsynaptic neuron, as `constants.zones` orders
+        it."""
         drift = self._built.rule.drift
         if not isinstance(drift, NeuronSteps):
             raise AttributeError("no mechanism of this network said that it slides thresholds")
@@ -137,7 +138,8 @@ class PlasticView:
         return expressed[self._part]
 
     def rewire(self, which: np.ndarray, sources: np.ndarray, efficacy: float) -> None:
-        """Replace the synapses `which` by new ones onto the same neurons, from `sources` (counted through)."""
+        """Replace the synapses `which` by new ones onto the same neurons, from `sources` (counted
+        through)."""
         b = self._built
         senders = self.source
         senders[which] = sources

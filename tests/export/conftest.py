@@ -68,9 +68,10 @@ def simulator(tmp_path):
         path = tmp_path / "run_simulator.py"
         path.write_text(script)
         (tmp_path / "given.json").write_text(json.dumps(given))
+        search = os.path.dirname(python) + os.pathsep + os.environ["PATH"]
         done = subprocess.run(
-            [python, str(path), *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True, timeout=timeout,
-            env={**os.environ, "PATH": os.path.dirname(python) + os.pathsep + os.environ["PATH"]},
+            [python, str(path), *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True,
+            timeout=timeout, env={**os.environ, "PATH": search},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return json.loads(done.stdout.strip().splitlines()[-1])

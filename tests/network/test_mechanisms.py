@@ -52,8 +52,8 @@ def quiet(mechanism, *, synapses=4, efficacy=0.5, rule=RULE, dt=1.0):
             Population("out", 1, LeakyIntegrateAndFire()),
         ],
         [
-            Synapses("in", "out", Pairs(np.arange(synapses), np.zeros(synapses, int)), 0.0, 20.0, plastic=True,
-                     efficacy=efficacy),
+            Synapses("in", "out", Pairs(np.arange(synapses), np.zeros(synapses, int)), 0.0, 20.0,
+                     plastic=True, efficacy=efficacy),
         ],
         rule,
         [mechanism],
@@ -272,7 +272,7 @@ def test_turnover_has_its_rate_and_spares_strong_synapses():
     view, memory = session.view(), session.memories[0]
     p = view.plastic[0]
     strong = (p.efficacy > 0.7).sum()
-    for day in range(30):
+    for _ in range(30):
         session.built.tick += 1  # another moment, other random numbers
         mechanism.apply(view, memory)
         assert p.efficacy.size == 20_000

@@ -107,8 +107,8 @@ def _pairings(delay, rate, count, synapses=1):
 def _fractions(rule, delays, rate):
     """Fractions of time above theta_d and theta_p, shape (2, delays), from what replay does to an efficacy.
 
-    With one rate only, and small, the efficacy counts the time above that threshold.  The difference of 60 and 30
-    pairs leaves out the first pairs, before calcium is periodic.
+    With one rate only, and small, the efficacy counts the time above that threshold.  The difference of 60
+    and 30 pairs leaves out the first pairs, before calcium is periodic.
     """
     small = 1e-8
     found = []
@@ -147,7 +147,8 @@ def test_drift_under_pairings(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_solution_is_an_average(name):
-    """Replay at the full rates: the published mean (SI equation S6) ignores what comes first within a pair."""
+    """Replay at the full rates: the published mean (SI equation S6) ignores what comes first within a
+    pair."""
     rule = dataclasses.replace(published_rule(name), sigma=0.0, well="none")
     for delay in (-0.02, -0.01, 0.005, 0.01, 0.03):
         above = time_above(rule, delay, 1.0)
@@ -182,8 +183,9 @@ def test_published_change_with_noise(name, delay):
     assert_allclose((low + high * b) / (beta + (1.0 - beta) * b), change, atol=0.04)
 
 
-# Largest and smallest change after 60 pairs at 1 Hz and where they stand [s], computed from the published solution
-# (Graupner & Brunel 2012 SI); the authors' Monte-Carlo curves differ from it by 0.01 (DP) and 0.002 (DPD) on average.
+# Largest and smallest change after 60 pairs at 1 Hz and where they stand [s], computed from the published
+# solution (Graupner & Brunel 2012 SI); the authors' Monte-Carlo curves differ from it by 0.01 (DP) and 0.002
+# (DPD) on average.
 EXTREMES = {"DP": (1.2422, 0.0055, 0.7239, -0.024), "DPD": (1.2059, 0.0045, 0.8394, -0.0065)}
 # Cortical slice, 75 pairs, change at +10 and -10 ms by rate [Hz]
 FREQUENCY_CURVE = {

@@ -275,7 +275,8 @@ def test_spike_timing_follows_its_window():
             Population("out", n, LeakyIntegrateAndFire(tau_exc=0.1)),
         ],
         [
-            Synapses("in", "out", Pairs(np.arange(n), np.arange(n)), 0.0, 50.0, plastic=True, efficacy=0.5, timing=timing),
+            Synapses("in", "out", Pairs(np.arange(n), np.arange(n)), 0.0, 50.0,
+                     plastic=True, efficacy=0.5, timing=timing),
             Synapses("driver", "out", Pairs(np.arange(n), np.arange(n)), 1e5, 0.1),
         ],
     )  # fmt: skip

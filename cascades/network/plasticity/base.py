@@ -65,7 +65,8 @@ def start_rate(view: View, rate: float) -> dict[str, np.ndarray]:
 
 
 def running_rate(view: View, memory: dict[str, np.ndarray], interval: float, tau: float) -> np.ndarray:
-    """Each neuron's rate [Hz] averaged with time `tau` [ms], brought up to the present visit; shape (neurons,)."""
+    """Each neuron's rate [Hz] averaged with time `tau` [ms], brought up to the present visit; shape
+    (neurons,)."""
     fresh = (view.spike_counts - memory["counted"]) / interval * 1000.0
     memory["counted"][:] = view.spike_counts
     memory["rate"] += (fresh - memory["rate"]) * -np.expm1(-interval / tau)

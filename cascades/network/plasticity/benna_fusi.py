@@ -1,7 +1,8 @@
-"""The bidirectional cascade: the efficacy is the level of the first of a chain of ever larger, ever slower vessels.
+"""The bidirectional cascade: the efficacy is the level of the first of a chain of ever larger, ever slower
+vessels.
 
-Benna & Fusi (2016) Nat. Neurosci. 19:1697, equation 1: C_k u_k' = g_(k-1) (u_(k-1) - u_k) - g_k (u_k - u_(k+1)),
-C_k = 2^(k-1), g_k proportional to 2^-k: memories fade as one over the square root of time.
+Benna & Fusi (2016) Nat. Neurosci. 19:1697, equation 1: C_k u_k' = g_(k-1) (u_(k-1) - u_k) - g_k (u_k -
+u_(k+1)), C_k = 2^(k-1), g_k proportional to 2^-k: memories fade as one over the square root of time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The cascade synapse: two strengths, each with a cascade of ever stiffer states.
 
-Fusi, Drew & Abbott (2005) Neuron 45:599, Figure 1 and equations for q and p with x = 1/2: forgetting follows a power
-of time, where a synapse of depth 1 forgets exponentially.
+Fusi, Drew & Abbott (2005) Neuron 45:599, Figure 1 and equations for q and p with x = 1/2: forgetting follows
+a power of time, where a synapse of depth 1 forgets exponentially.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ NEUTRAL = 0.5
 class CascadeSynapse(Mechanism):
     """What the rule proposes in an interval is a chance of a candidate event; the cascade decides.
 
-    The rule starts every interval from 1/2; where it ends, 2 |rho - 1/2| is the probability of a potentiating or
-    depressing event.  The transmitted efficacy is 0 or 1.  Use a rule without a well.
+    The rule starts every interval from 1/2; where it ends, 2 |rho - 1/2| is the probability of a
+    potentiating or depressing event.  The transmitted efficacy is 0 or 1.  Use a rule without a well.
 
     Parameters
     ----------

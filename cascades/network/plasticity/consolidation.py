@@ -1,8 +1,9 @@
 """Synaptic tagging and capture: early changes become late ones where proteins are at hand.
 
-Luboeinski & Tetzlaff (2021) Commun. Biol. 4:275: h is the early phase, the rule's efficacy; a synapse is tagged while
-|h - h0| exceeds a threshold; a neuron makes proteins p while the sum of its early changes exceeds another; then
-z' = p [(z_max - z) if tagged up, - (z - z_min) if tagged down] / tau_z, and h + h0 z is transmitted.
+Luboeinski & Tetzlaff (2021) Commun. Biol. 4:275: h is the early phase, the rule's efficacy; a synapse is
+tagged while |h - h0| exceeds a threshold; a neuron makes proteins p while the sum of its early changes
+exceeds another; then z' = p [(z_max - z) if tagged up, - (z - z_min) if tagged down] / tau_z, and h + h0 z
+is transmitted.
 """
 
 from __future__ import annotations

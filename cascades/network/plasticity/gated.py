@@ -1,7 +1,7 @@
 """Neuromodulated three-factor plasticity with eligibility traces.
 
-Izhikevich (2007) Cereb. Cortex 17:2443; Fremaux & Gerstner (2016) Front. Neural Circuits 9:85: what the rule proposes
-becomes a trace e, and only a neuromodulator m turns the trace into a change, w' = m e / tau.
+Izhikevich (2007) Cereb. Cortex 17:2443; Fremaux & Gerstner (2016) Front. Neural Circuits 9:85: what the rule
+proposes becomes a trace e, and only a neuromodulator m turns the trace into a change, w' = m e / tau.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Heterosynaptic competition: the synapses of a neuron share a pool of slots.
 
-After Triesch, Vo & Hafner (2018) eLife 7:e37836: what some synapses gain, the others lose, in proportion to what
-they hold; here the relaxation of the sum of efficacies of a neuron towards its pool.
+After Triesch, Vo & Hafner (2018) eLife 7:e37836: what some synapses gain, the others lose, in proportion to
+what they hold; here the relaxation of the sum of efficacies of a neuron towards its pool.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SlotPool(Mechanism):
-    """The mean efficacy of each neuron's plastic synapses relaxes to `mean` with time `tau` [ms]; None: to its start."""
+    """The mean efficacy of each neuron's plastic synapses relaxes to `mean` with time `tau` [ms]; None: to
+    its start."""
 
     mean: float | None = None
     tau: float = 10_000.0

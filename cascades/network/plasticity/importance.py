@@ -1,7 +1,7 @@
 """Importance-scaled learning: synapses that carried much learning change less.
 
-After Zenke, Poole & Ganguli (2017) Proc. ICML 70:3987 (synaptic intelligence), with the path length of the efficacy,
-which a synapse can know, in place of the gradient of a loss, which it cannot.
+After Zenke, Poole & Ganguli (2017) Proc. ICML 70:3987 (synaptic intelligence), with the path length of the
+efficacy, which a synapse can know, in place of the gradient of a loss, which it cannot.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class ImportanceScaling(Mechanism):
     """A change d of an interval becomes d / (1 + strength * importance).
 
-    The importance of a synapse is how far its efficacy went during the tasks that are over; `ends` [ms] says when
-    they ended.  With `strength` 0 nothing is protected.
+    The importance of a synapse is how far its efficacy went during the tasks that are over; `ends` [ms] says
+    when they ended.  With `strength` 0 nothing is protected.
     """
 
     strength: float = 10.0

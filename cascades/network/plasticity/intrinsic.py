@@ -1,6 +1,7 @@
 """Intrinsic excitability: a neuron's threshold and adaptation follow its activity.
 
-Desai, Rutherford & Turrigiano (1999) Nat. Neurosci. 2:515: activity above the target makes a neuron less excitable.
+Desai, Rutherford & Turrigiano (1999) Nat. Neurosci. 2:515: activity above the target makes a neuron less
+excitable.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IntrinsicExcitability(Mechanism):
-    """Thresholds move by `threshold_rate` [mV/s] per relative error of the rate, adaptation by `adaptation_rate`
-    [pA/s]; neither further from its start than its range."""
+    """Thresholds move by `threshold_rate` [mV/s] per relative error of the rate, adaptation by
+    `adaptation_rate` [pA/s]; neither further from its start than its range."""
 
     target: float = 5.0
     tau_rate: float = 5_000.0

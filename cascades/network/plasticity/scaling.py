@@ -1,7 +1,7 @@
 """Multiplicative synaptic scaling towards a target rate.
 
-Turrigiano et al. (1998) Nature 391:892; here in the form of van Rossum, Bi & Turrigiano (2000) J. Neurosci. 20:8812:
-all plastic inputs of a neuron share a factor s with s' = s (target - rate) / (target tau).
+Turrigiano et al. (1998) Nature 391:892; here in the form of van Rossum, Bi & Turrigiano (2000) J. Neurosci.
+20:8812: all plastic inputs of a neuron share a factor s with s' = s (target - rate) / (target tau).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SynapticScaling(Mechanism):
-    """`target` rate [Hz], time `tau` of scaling and `tau_rate` of the rate's average [ms], bounds of the factor."""
+    """`target` rate [Hz], time `tau` of scaling and `tau_rate` of the rate's average [ms], bounds of the
+    factor."""
 
     target: float = 5.0
     tau: float = 60_000.0

@@ -1,7 +1,8 @@
 """Short-term facilitation and depression of an axon's release.
 
 Tsodyks & Markram (1997) PNAS 94:719; Tsodyks, Pawelzik & Markram (1998) Neural Comput. 10:821: between spikes
-x recovers to 1 with `tau_rec` and u to 0 with `tau_facil`; at a spike u += use (1 - u), u x is released, x -= u x.
+x recovers to 1 with `tau_rec` and u to 0 with `tau_facil`; at a spike u += use (1 - u), u x is released, x
+-= u x.
 """
 
 from __future__ import annotations

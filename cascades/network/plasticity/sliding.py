@@ -1,14 +1,15 @@
 """Rules whose thresholds slide: the BCM rule, and rules derived along slow variables.
 
-Bienenstock, Cooper & Munro (1982) J. Neurosci. 2:32: the threshold between depression and potentiation follows a
-power of the neuron's activity.  In a calcium rule both thresholds of a postsynaptic neuron move together.
+Bienenstock, Cooper & Munro (1982) J. Neurosci. 2:32: the threshold between depression and potentiation
+follows a power of the neuron's activity.  In a calcium rule both thresholds of a postsynaptic neuron move
+together.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class SlidingThreshold(Mechanism):
 
 @dataclass(frozen=True, eq=False)
 class SlowVariable(Mechanism):
-    """A slow variable of each neuron (a miRNA, a phosphatase, PKA tone) slides the rule along a derived table.
+    """A slow variable of each neuron (a miRNA, a phosphatase, PKA tone) slides the rule along a derived
+    table.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ class SlowVariable(Mechanism):
     def rule_at(self, value: float) -> CalciumRule:
         """The interpolated rule."""
         moved = ("theta_d", "theta_p", "gamma_d", "gamma_p")
-        numbers = {
+        numbers: dict[str, Any] = {
             n: float(np.interp(value, self.values, [getattr(r, n) for r in self.rules])) for n in moved
         }
         return dataclasses.replace(self.rules[0], **numbers)

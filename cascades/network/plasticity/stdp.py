@@ -16,9 +16,10 @@ class SpikeTiming:
     """Changes of the efficacy at spikes, from traces of earlier ones.
 
     At a postsynaptic spike rho += (ltp + ltp_triplet o2) r1 g(1 - rho), at a presynaptic arrival
-    rho -= (ltd + ltd_triplet r2) o1 g(rho).  r1, r2 follow presynaptic, o1, o2 postsynaptic spikes, each jumping by
-    one and decaying with its time [ms]; o2 and r2 count before the present spike.  With `soft` bounds g(x) = x, so
-    that LTP and LTD scale as (1 - w) and w; otherwise g = 1 and the efficacy is clipped to [0, 1].
+    rho -= (ltd + ltd_triplet r2) o1 g(rho).  r1, r2 follow presynaptic, o1, o2 postsynaptic spikes, each
+    jumping by one and decaying with its time [ms]; o2 and r2 count before the present spike.  With `soft`
+    bounds g(x) = x, so that LTP and LTD scale as (1 - w) and w; otherwise g = 1 and the efficacy is clipped
+    to [0, 1].
 
     Raises
     ------
@@ -61,5 +62,6 @@ TRIPLET_VISUAL_CORTEX = SpikeTiming(
 
 
 def hebbian(eta_ltp: float, eta_ltd: float, tau: float = 20.0) -> SpikeTiming:
-    """dW/dt = eta_ltp LTP (1 - W) - eta_ltd LTD W, with LTP and LTD the pairings of spikes within `tau` [ms]."""
+    """dW/dt = eta_ltp LTP (1 - W) - eta_ltd LTD W, with LTP and LTD the pairings of spikes within `tau`
+    [ms]."""
     return SpikeTiming(ltp=eta_ltp, ltd=eta_ltd, tau_r1=tau, tau_o1=tau, soft=True)

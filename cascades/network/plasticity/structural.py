@@ -1,7 +1,8 @@
 """Structural plasticity: weak synapses disappear, new ones form.
 
-Turnover of spines in adult cortex is 5 to 10 % per month (Grutzendler, Kasthuri & Gan 2002 Nature 420:812; Holtmaat et
-al. 2005 Neuron 45:279), and weak, small spines go first (Yasumatsu et al. 2008 J. Neurosci. 28:13592).
+Turnover of spines in adult cortex is 5 to 10 % per month (Grutzendler, Kasthuri & Gan 2002 Nature 420:812;
+Holtmaat et al. 2005 Neuron 45:279), and weak, small spines go first (Yasumatsu et al. 2008 J. Neurosci.
+28:13592).
 """
 
 from __future__ import annotations
