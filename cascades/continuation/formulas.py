@@ -23,9 +23,12 @@ class Formulas:
     outputs : formulas
     arguments : sequences of names
         The entries of the vectors: states, parameters, then directions.
+    lanes : int
+        With more than one, `address` is code for vectors of shape (entries, lanes), and the object
+        itself cannot be called.
     """
 
-    def __init__(self, outputs: Sequence[Expr], arguments: Sequence[Sequence[str]]):
+    def __init__(self, outputs: Sequence[Expr], arguments: Sequence[Sequence[str]], lanes: int = 1):
         states, parameters, *directions = [tuple(names) for names in arguments]
         context = [name for names in directions for name in names]
         rows = {name: ("y", i) for i, name in enumerate(states)}
@@ -33,8 +36,12 @@ class Formulas:
         rows |= {name: ("x", i) for i, name in enumerate(context)}
         self.n_outputs = len(outputs)
         text = repr((flatten(*outputs), [o.key for o in outputs], states, parameters, context))
-        key = "vector formulas " + hashlib.sha256(text.encode()).hexdigest()
-        self._library = build(key, ("one",), lambda: module_text([emit_function("one", outputs, rows)], 1))
+        key = f"formulas in {lanes} lanes " + hashlib.sha256(text.encode()).hexdigest()
+
+        def write() -> str:
+            return module_text([emit_function("one", outputs, rows, lanes)], lanes)
+
+        self._library = build(key, ("one",), write)
         self.address = self._library["one"]
 
     def __call__(self, states: np.ndarray, parameters: np.ndarray, *directions: np.ndarray) -> np.ndarray:

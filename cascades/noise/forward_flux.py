@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit, uint64
 
+from cascades.noise.direct import fire, next_event
 from cascades.noise.jumps import JumpProcess
 from cascades.noise.random import stream_key, uniform
-from cascades.noise.ssa import change_tables, fire, next_event
+from cascades.noise.ssa import change_tables
 
 FORWARD, BACK, STUCK, BAD = 1, 0, 2, 3
 

@@ -61,6 +61,19 @@ class JumpProcess:
         formulas, constants = self._hoisted
         return Formulas(formulas, (self.species, tuple(f"constant@{i}" for i in range(len(constants)))))
 
+    def lane_formulas(self, lanes: int) -> Formulas:
+        """The same for several members side by side: counts (species, lanes), constants alike."""
+        found = self._in_lanes.get(lanes)
+        if found is None:
+            formulas, constants = self._hoisted
+            names = tuple(f"constant@{i}" for i in range(len(constants)))
+            found = self._in_lanes[lanes] = Formulas(formulas, (self.species, names), lanes)
+        return found
+
+    @cached_property
+    def _in_lanes(self) -> dict[int, Formulas]:
+        return {}
+
     def constants(self, values: np.ndarray) -> np.ndarray:
         """What the propensities need of the parameter values, computed once."""
         known = dict(zip(self.parameter_names, values.tolist(), strict=True))

@@ -19,12 +19,13 @@ from numba import njit, uint64
 
 from cascades.continuation.native import call_formulas
 from cascades.errors import UnknownName
+from cascades.kernels.processor import native_lanes
+from cascades.noise.direct import BAD_RATE, OK, TOO_MANY, fire, next_event, run_direct
 from cascades.noise.jumps import JumpProcess
-from cascades.noise.random import normal, poisson, stream_key, uniform
+from cascades.noise.random import normal, poisson, stream_key
 from cascades.trajectory import Trajectory
 
 METHODS = ("direct", "tau", "langevin")
-OK, TOO_MANY, BAD_RATE = 0, 1, 2
 REASONS = {TOO_MANY: "more events than allowed", BAD_RATE: "a propensity is negative or not a number"}
 LEAP_ERROR = 0.03
 FEW_EVENTS, SINGLE_EVENTS = 10.0, 100
@@ -69,33 +70,33 @@ def random_paths(
     if (start < 0.0).any():
         raise ValueError(f"{process.species[int(np.argmin(start))]} starts below zero")
     tables = change_tables(process)
-    kernel = _run_direct if method == "direct" else _run_leaps
     out = np.full((members, grid.size, start.size), np.nan)
     status = np.zeros(members, np.int64)
     reached = np.full(members, grid[-1])
-    address = process.formulas.address
+    count = min(threads or os.cpu_count() or 1, members)
+    code = process.lane_formulas(native_lanes()) if method == "direct" else process.formulas
+    if members == 0:
+        raise ValueError("there must be at least one member")
 
-    def run(member: int) -> None:
-        status[member], reached[member], _ = kernel(
-            address,
-            start.copy(),
-            p,
-            *tables,
-            grid,
-            out[member],
-            np.uint64(seed),
-            np.uint64(member),
-            most_events,
-            method == "langevin",
+    def leap(member: int) -> None:
+        status[member], reached[member], _ = _run_leaps(
+            code.address, start.copy(), p, *tables, grid, out[member],
+            np.uint64(seed), np.uint64(member), most_events, method == "langevin",
+        )  # fmt: skip
+
+    def share(part: int) -> None:
+        first, last = members * part // count, members * (part + 1) // count
+        run_direct(
+            code.address, start, p, tables, grid, out, seed, (first, last), most_events, status, reached
         )
 
-    count = threads or os.cpu_count() or 1
-    if count == 1 or members == 1:
-        for member in range(members):
-            run(member)
+    action, items = (share, range(count)) if method == "direct" else (leap, range(members))
+    if count == 1:
+        for item in items:
+            action(item)
     else:
         with ThreadPoolExecutor(count) as pool:
-            list(pool.map(run, range(members)))
+            list(pool.map(action, items))
     return Trajectory(
         times=grid,
         values=out,
@@ -117,68 +118,6 @@ def change_tables(process: JumpProcess) -> tuple[np.ndarray, np.ndarray, np.ndar
         species.astype(np.int64),
         process.changes[rows, species].astype(np.float64),
     )
-
-
-@njit(nogil=True, cache=True)
-def next_event(address, n, p, a, key, count):  # type: ignore[no-untyped-def]
-    """Which reaction comes next, after how long, and the number of the next random number; a negative
-    reaction says that none can (-1) or that a propensity is bad (-2)."""
-    call_formulas(address, n.ctypes.data, p.ctypes.data, p.ctypes.data, a.ctypes.data)
-    total = 0.0
-    lowest = 0.0
-    for j in range(a.size):
-        total += a[j]
-        lowest = min(lowest, a[j])
-    if lowest < 0.0 or not total < np.inf:
-        return -2, 0.0, count
-    if total <= 0.0:
-        return -1, np.inf, count
-    wait = -math.log(uniform(key, count)) / total
-    target = uniform(key, count + uint64(1)) * total
-    j = 0
-    running = a[0]
-    while running < target and j + 1 < a.size:
-        j += 1
-        running += a[j]
-    return j, wait, count + uint64(2)
-
-
-@njit(nogil=True, cache=True)
-def fire(n, j, starts, species, amounts):  # type: ignore[no-untyped-def]
-    """Carry out reaction j if its reactants are there: a rate law that does not vanish with its
-    reactant (zero order) must not take counts below zero."""
-    for i in range(starts[j], starts[j + 1]):
-        if n[species[i]] + amounts[i] < 0.0:
-            return
-    for i in range(starts[j], starts[j + 1]):
-        n[species[i]] += amounts[i]
-
-
-@njit(nogil=True, cache=True)
-def _run_direct(  # type: ignore[no-untyped-def]
-    address, n, p, starts, species, amounts, times, out, seed, stream, most_events, ignored
-):
-    key = stream_key(seed, stream)
-    a = np.empty(starts.size - 1)
-    count = uint64(1)
-    t = 0.0
-    k = 0
-    events = 0
-    while k < times.size:
-        j, wait, count = next_event(address, n, p, a, key, count)
-        if j == -2:
-            return BAD_RATE, t, events
-        t += wait
-        while k < times.size and times[k] < t:
-            out[k] = n
-            k += 1
-        if j < 0:
-            break
-        fire(n, j, starts, species, amounts)
-        events += 1
-        if events >= most_events:
-            return TOO_MANY, t, events
-    return OK, times[-1], events
 
 
 @njit(nogil=True, cache=True)
