@@ -22,6 +22,7 @@ from cascades.simulate import simulate
 AGREEMENT = 1e-6  # of independent solvers, relative to the largest value of each state
 COMPOSED = ("spine_cascades",)  # made of other models, not published by anyone else
 SAMPLES = 101  # enough to see the peaks after spikes, to which differences are relative
+NOTHING = 1e-12  # of the largest state: smaller states are compared with this
 CONSERVATION = 1e-12  # relative to the sum of the absolute terms
 NAMES = model_names()
 CLAIMS = [(name, i) for name in NAMES for i in range(len(model_card(name).claims))]
@@ -169,7 +170,7 @@ def duration_of(name: str) -> float:
 
 def assert_agree(a: np.ndarray, b: np.ndarray, names: tuple[str, ...]) -> None:
     scale = np.abs(a).max(axis=0)
-    worst = np.abs(a - b).max(axis=0) / np.where(scale > 0.0, scale, 1.0)
+    worst = np.abs(a - b).max(axis=0) / np.maximum(scale, NOTHING * scale.max())
     assert worst.max() <= AGREEMENT, f"{names[int(worst.argmax())]} differs by {worst.max():.2g}"
 
 
