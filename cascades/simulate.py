@@ -51,7 +51,7 @@ def simulate(
         Parameter values and initial states that differ from the model's own.
     solver : an entry of `cascades.solvers.METHODS`, or a Solver
     rtol : relative tolerance
-        The error of a state is kept below rtol * (|state| + a thousandth of the state's own scale).
+        The error of a state is kept below rtol * (|state| + a millionth of the state's own scale).
     observables : names of states and observables
         Keep only these: a million members then need little memory.
     executor : a `concurrent.futures.Executor`

@@ -5,4 +5,39 @@ A section is a module with a function `run(quick: bool) -> list[Row]`.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
 SECTIONS = ("engine", "sensitivities", "continuation", "network", "fitting")
+
+
+class Row(NamedTuple):
+    """What was measured, and the bar it should meet (None: no bar); `is_less` says which way."""
+
+    name: str
+    value: float
+    unit: str
+    bar: float | None = None
+    is_less: bool = True
+
+    @property
+    def holds(self) -> bool | None:
+        if self.bar is None:
+            return None
+        return self.value <= self.bar if self.is_less else self.value >= self.bar
+
+
+def cpu_seconds(runs: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
+    """Median CPU seconds of each, taken in turn; one run of each goes before."""
+    for run in runs:
+        run()
+    found = np.empty((repeats, len(runs)))
+    for i in range(repeats):
+        for k, run in enumerate(runs):
+            start = time.process_time()
+            run()
+            found[i, k] = time.process_time() - start
+    return list(np.median(found, axis=0))

@@ -28,6 +28,7 @@ from cascades.noise import jump_process, random_paths
 AUTO = 0.033  # s, compute time of one branch
 VARIED = ("k12", "KM", "PP10", "K5", "CaM", "kcan", "kpka")
 CALCIUM = (0.02, 2.0)  # uM
+MEMBERS = 32
 
 
 class Row(NamedTuple):
@@ -122,7 +123,8 @@ def chain_of_switches(n: int) -> SymbolicProblem:
 
 
 def gillespie(quick: bool) -> list[Row]:
-    """Events per second of the tristable switch in molecules, against libroadrunner's direct method."""
+    """Events per second of the tristable switch in molecules on one core, against libroadrunner's direct
+    method."""
     import roadrunner
 
     model = cascades.load_model("switch_pi_2008")

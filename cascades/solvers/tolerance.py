@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
 # The absolute tolerance of a state is rtol * ATOL_SCALE times the state's own scale.
-ATOL_SCALE = 1e-3
+ATOL_SCALE = 1e-6
 
 
 @lru_cache(maxsize=64)
