@@ -63,7 +63,21 @@ def _shipped(name: str) -> Model:
 
     folder = root() / name
     model = read_text((folder / "model.xml").read_bytes(), f"{name}/model.xml")
-    return dataclasses.replace(model, ports=ports(description(name), name))
+    return _with_ports(model, description(name), name)
+
+
+def _with_ports(model: Model, table: dict[str, Any], source: str) -> Model:
+    """The model with the ports of its `model.toml`.  Raises ModelError for a symbol it does not have."""
+    found = ports(table, source)
+    problems = [
+        f"port {port.name}: the model has no {symbol}"
+        for port in found
+        for symbol in (port.symbol, port.jump)
+        if isinstance(symbol, str) and symbol not in model.by_id
+    ]
+    if problems:
+        raise ModelError(f"{source}/model.toml", problems)
+    return dataclasses.replace(model, ports=found)
 
 
 def ports(table: dict[str, Any], source: str) -> tuple[Port, ...]:
@@ -167,7 +181,7 @@ def _read(path: Path) -> Model:
     if path.stem != "model" or not beside.is_file():
         return model
     table = tomllib.loads(beside.read_text(encoding="utf-8"))
-    return dataclasses.replace(model, ports=ports(table, path.parent.name))
+    return _with_ports(model, table, path.parent.name)
 
 
 if __name__ == "__main__":  # python -m cascades.library: every shipped model.xml in step with its source

@@ -192,6 +192,10 @@ def _names(
                 circle = " -> ".join(shown[place] for place in path)
                 raise ModelError("compose", [f"the connections form a circle: {circle}"])
         names[target] = names[path[-1]]
+    free = [name for place, name in names.items() if place not in links and name not in shared]
+    meeting = sorted({name for name in free if free.count(name) > 1}) if len(set(free)) < len(free) else []
+    if meeting:
+        raise ModelError("compose", [f"{name}: two elements would have this id" for name in meeting])
     return names
 
 
