@@ -284,7 +284,7 @@ def _read(path: Path) -> Outcome | None:
     import zipfile
 
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             return Outcome(stored["values"], stored["status"], stored["reached"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

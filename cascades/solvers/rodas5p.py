@@ -77,6 +77,8 @@ class Rodas5P(Solver):
 
         start = time.perf_counter()
         _in_threads(work, self._n_threads(problem.n_members, width), job["halt"])
+        if job["halt"][0] and not (job["status"] == lanes.INTERRUPTED).any():
+            raise KeyboardInterrupt  # it came when everything was done: for whoever called
         problem.compiled.note_use(width, time.perf_counter() - start)
         return Solution(job["out"], job["status"], job["reached"], job["steps"])
 
