@@ -169,7 +169,7 @@ def add(*terms: ExprLike) -> Expr:
                 continue
             weight, rest = _split_coefficient(part)
             weights[rest] = weights.get(rest, 0.0) + weight
-    parts = [mul(w, rest) for rest, w in weights.items() if w != 0.0]
+    parts = [rest if w == 1.0 else mul(w, rest) for rest, w in weights.items() if w != 0.0]
     if not parts:
         return number(constant)
     parts.sort(key=_key)
@@ -196,7 +196,7 @@ def mul(*factors: ExprLike) -> Expr:
                 exponents[part] = exponents.get(part, 0.0) + 1.0
     if coefficient == 0.0:
         return ZERO
-    parts = [power(base, n) for base, n in exponents.items() if n != 0.0] + others
+    parts = [base if n == 1.0 else power(base, n) for base, n in exponents.items() if n != 0.0] + others
     for part in parts:
         if part.is_number:
             coefficient *= part.value
