@@ -36,8 +36,8 @@ sbml-suite: $(VENV)/.test  ## the SBML semantic suite in the folder SBML_TEST_SU
 	@test -n "$(SBML_TEST_SUITE)" || { echo "say where it is: make sbml-suite SBML_TEST_SUITE=/path/to/cases"; exit 2; }
 	SBML_TEST_SUITE="$(SBML_TEST_SUITE)" $(PY) -m pytest tests/test_sbml_suite.py -m "slow or oracle or not slow"
 
-docs: $(VENV)/.run  ## the pages of docs/models, written from the models themselves
-	$(PY) -m cascades.report.pages docs/models
+docs: $(VENV)/.run  ## docs/models, written from the models themselves, and the figure of the README
+	$(PY) -m cascades.report.pages docs
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -78,9 +78,11 @@ def plot_trajectory(trajectory: Trajectory, *names: str, member: int = 0, axes: 
 
 
 @styled
-def plot_branch(branch: Branch, name: str, *, axes: Axes | None = None, colour: str = INK) -> Axes:
+def plot_branch(
+    branch: Branch, name: str, *, axes: Axes | None = None, colour: str = INK, values: bool = True
+) -> Axes:
     """A state or observable along a branch: stable parts full, unstable ones dashed, folds as circles
-    with their values."""
+    (with their `values`)."""
     axes = _axes(axes)
     x, y, stable = branch.values, branch[name], branch.is_stable
     edge = np.flatnonzero(np.diff(stable.astype(int)))
@@ -91,9 +93,9 @@ def plot_branch(branch: Branch, name: str, *, axes: Axes | None = None, colour: 
     for fold in branch.of_kind("fold"):
         height = float(branch.problem.observe(name, fold.x, fold.q))
         axes.plot(fold.value, height, "o", color=colour, markerfacecolor="white", markersize=6, zorder=5)
-        axes.annotate(
-            f"{fold.value:.4g}", (fold.value, height), xytext=(7, 3), textcoords="offset points", fontsize=8
-        )
+        if values:
+            at = {"xytext": (7, 3), "textcoords": "offset points", "fontsize": 8}
+            axes.annotate(f"{fold.value:.4g}", (fold.value, height), **at)
     axes.set_xlabel(branch.parameters[0])
     axes.set_ylabel(name)
     return axes

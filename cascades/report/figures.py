@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
     from cascades.network import Recording
     from cascades.reduction import RuleLadder
+    from cascades.report.chain import Chain
 
 WINDOWS = {"LTP": 1.3, "LTD": 3.0}  # [s] of calcium shown
+OVERVIEW = 120.0  # [s] of both experiments
 RASTER = 180  # neurons shown
 LAST = 2000.0  # [ms] of spikes shown
 
@@ -185,4 +187,42 @@ def errors(ladder: RuleLadder) -> Figure:
         axes.text(
             j, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value > 0.4 else INK
         )
+    return figure
+
+
+@styled
+def overview(chain: Chain) -> Figure:
+    """The whole chain in one row: experiments, branches, rule, network."""
+    figure, axes = new_figure(1, 4, width=13.0, height=3.0)
+    for experiment, colour in ((chain.ltp, UP), (chain.ltd, DOWN)):
+        trajectory = experiment.trajectory
+        shown = trajectory.times <= OVERVIEW
+        label = f"{experiment.title}, {experiment.protocol.name}"
+        axes[0].plot(
+            trajectory.times[shown], trajectory[experiment.weight][0, shown], color=colour, label=label
+        )
+    axes[0].set(xlabel="time [s]", ylabel=chain.spine.weight)
+    axes[0].legend()
+    for branch, colour in zip(chain.diagram.branches, (DOWN, UP, *COLOURS[2:]), strict=False):
+        plot_branch(branch, chain.diagram.weight, axes=axes[1], colour=colour, values=False)
+    set_decades(axes[1])
+    axes[1].set(xlabel=f"{chain.diagram.parameter} [uM]", ylabel=chain.diagram.weight)
+    timing = chain.curves[-1]
+    axes[2].plot(timing.x, timing.full[0], "o", color=INK, markersize=4, label="full model")
+    axes[2].plot(timing.x, timing.rule[0], color=UP, label="derived rule")
+    axes[2].set(xlabel=timing.label, ylabel="efficacy afterwards")
+    set_decades(axes[2])
+    axes[2].legend()
+    for (name, mean), colour in zip(chain.recording.mean_efficacy.items(), COLOURS, strict=False):
+        axes[3].plot(chain.recording.times / 1e3, mean, color=colour, label=name)
+    axes[3].set(xlabel="time [s]", ylabel="mean efficacy", ylim=(0.0, 1.0))
+    axes[3].legend()
+    titles = (
+        "Spikes flip the switch",
+        "It remembers: two states at rest",
+        "A rule is derived",
+        "A network learns",
+    )
+    for ax, title in zip(axes, titles, strict=True):
+        set_title(ax, title)
     return figure

@@ -1,6 +1,6 @@
 """Documentation pages, one per biological module, written from the models themselves.
 
-`python -m cascades.report.pages FOLDER` writes them all.
+`python -m cascades.report.pages docs` writes them all, and the figure of the README.
 """
 
 from __future__ import annotations
@@ -157,6 +157,17 @@ def _numbers(values: Sequence[float]) -> str:
     return f"{shown}, ..." if len(values) > 6 else shown
 
 
+def write_overview(path: Path) -> Path:
+    """The figure of the README, from a run of the default chain."""
+    from cascades.report.chain import run_chain
+    from cascades.report.figures import overview
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    overview(run_chain(load_model("spine_graupner_2007"))).savefig(path, dpi=110)
+    return path
+
+
 if __name__ == "__main__":
-    for written in write_pages(Path(sys.argv[1])):
+    docs = Path(sys.argv[1])
+    for written in (*write_pages(docs / "models"), write_overview(docs / "figures" / "chain.png")):
         sys.stdout.write(f"{written}\n")

@@ -28,7 +28,7 @@ def page(figure):
 
 def test_everything_is_inside(page):
     html = render(page)
-    assert not re.findall(r"(?:src|href)=[\"'](?!#)", html)
+    assert not re.findall(r"(?:src|href)=[\"'](?!#|data:)", html)
     assert "url(http" not in html
     assert "@import" not in html
 
