@@ -90,9 +90,9 @@ class Objective:
     def local_model_of(self, x: np.ndarray, evaluation: Evaluation) -> tuple[float, np.ndarray, np.ndarray]:
         """The same from an evaluation that is there already."""
         penalty, slope = self._penalty(x, evaluation)
-        prior, prior_slope = log_prior(self.problem, x)
+        prior, prior_slope, prior_bend = log_prior(self.problem, x)
         comparison = evaluation.comparison
-        information = comparison.fisher_information
+        information = comparison.fisher_information + np.diag(prior_bend)
         if evaluation.failed_rows.size:
             information = information + np.eye(x.size)
         return (

@@ -17,19 +17,22 @@ from cascades.errors import UnknownName
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitParameter, FitProblem
 
-_STEP = 1e-6  # relative, of the central difference of a log-density
+_STEP = 1e-4  # relative, of the differences of a log-density
 
 
-def log_prior(problem: FitProblem, x: np.ndarray) -> tuple[float, np.ndarray]:
-    """The sum of the log-densities at `x` and its slopes with respect to `x`."""
-    total, slopes = 0.0, np.zeros(len(x))
+def log_prior(problem: FitProblem, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """The sum of the log-densities at `x`, its slopes, and how much each bends down (not negative)."""
+    total, slopes, bends = 0.0, np.zeros(len(x)), np.zeros(len(x))
     for i, parameter in enumerate(problem.estimated):
         if parameter.prior is None:
             continue
-        total += _log_density(parameter, x[i])
         h = _STEP * max(1.0, abs(x[i]))
-        slopes[i] = (_log_density(parameter, x[i] + h) - _log_density(parameter, x[i] - h)) / (2.0 * h)
-    return total, slopes
+        below, here, above = (_log_density(parameter, x[i] + k * h) for k in (-1.0, 0.0, 1.0))
+        total += here
+        slopes[i] = (above - below) / (2.0 * h)
+        bend = -(above - 2.0 * here + below) / h**2
+        bends[i] = max(bend, 0.0) if np.isfinite(bend) else 0.0
+    return total, slopes, bends
 
 
 def _log_density(parameter: FitParameter, scaled: float) -> float:
