@@ -1,7 +1,7 @@
 """What the composed spine shows of what textbooks say synapses do, misses included.
 
-Claim: one set of constants, four of whose consequences were used to set them, gives early and late LTP,
-LTD, the frequency response, spike timing, the effects of drugs, and a threshold that slides with PP1,
+Claim: one set of constants, five of whose consequences were used to set ten of them, gives early and
+late LTP, LTD, the frequency response, spike timing, the effects of drugs, and a threshold that slides with PP1,
 PKA tone and the microRNA on CaMKII.  Targets, values and verdicts are printed; a miss stays a miss.
 """
 
@@ -32,6 +32,7 @@ HOUR = 3600.0
 SETTLE = 6e5  # rest [s] after which proteins have turned over with other constants
 RATES = (1.0, 2.0, 3.0, 5.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 DELAYS = np.array([-80, -60, -40, -30, -20, -15, -10, -5, 0, 5, 10, 15, 20, 30, 40, 60, 80]) * 1e-3
+WINDOW = 0.06  # of the exponential fits [s]
 SLIDERS: dict[str, dict[str, float]] = {
     "control": {},
     "microRNA on CaMKII halved": {"miRNA_expression": 0.5},
@@ -45,6 +46,8 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     held, declared = print_verdicts(options.only)
     print(f"\n{held} of {declared} hold")
+    if not options.only:
+        print_timing_window(DELAYS[::2] if options.quick else DELAYS)
     if not options.no_figure:
         options.out.mkdir(parents=True, exist_ok=True)
         path = options.out / "phenomena.png"
@@ -68,6 +71,34 @@ def print_verdicts(only: str = "") -> tuple[int, int]:
         table.add_row(one.name, target, value, verdict, one.source if one.holds else one.reason)
     Console(width=170).print(table)
     return sum(one.holds for one in results), len(results)
+
+
+def print_timing_window(delays: np.ndarray) -> None:
+    """Amplitude and time constant of an exponential through each side of the spike-timing window."""
+    compiled = compile_model(load_model(MODEL))
+    near = np.abs(delays) <= WINDOW
+    for rate in (1.0, 5.0):
+        change = _timing_changes(compiled, delays, rate) - 1.0
+        for side, chosen in (
+            ("pre before post", near & (delays > 0.0)),
+            ("post before pre", near & (delays < 0.0)),
+        ):
+            amplitude, tau = _exponential(np.abs(delays[chosen]), change[chosen])
+            says = (
+                f"amplitude {100.0 * amplitude:+.1f} %, time constant {1e3 * tau:.0f} ms"
+                if tau
+                else "changes sign"
+            )
+            print(f"60 pairs at {rate:g} Hz, {side}: {says}")
+
+
+def _exponential(lag: np.ndarray, change: np.ndarray) -> tuple[float, float]:
+    """Amplitude and time constant [s] of A exp(-lag / tau), least squares in the logarithm; zeros where
+    the change has both signs or does not fall with the lag."""
+    if np.ptp(np.sign(change)) > 0.0:
+        return 0.0, 0.0
+    slope, start = np.polyfit(lag, np.log(np.abs(change)), 1)
+    return float(np.sign(change[0]) * np.exp(start)), float(-1.0 / slope) if slope < 0.0 else 0.0
 
 
 def _range(expected: float, tolerance: float) -> str:
@@ -137,8 +168,7 @@ def _size(compiled: CompiledModel, axis: Axes) -> None:
 
 def _timing(compiled: CompiledModel, axis: Axes, delays: Sequence[float] | np.ndarray) -> None:
     for rate, colour in ((1.0, INK), (5.0, COLOURS[1])):
-        protocols = [pairing(delay=float(d), rate=rate, count=60) for d in delays]
-        change = _changes(compiled, protocols, 60.0 / rate + HOUR)
+        change = _timing_changes(compiled, delays, rate)
         axis.plot(
             np.asarray(delays) * 1e3, change, "o-", markersize=3, color=colour, label=f"60 pairs, {rate:g} Hz"
         )
@@ -147,6 +177,11 @@ def _timing(compiled: CompiledModel, axis: Axes, delays: Sequence[float] | np.nd
     axis.set_ylabel("efficacy / baseline, 1 h")
     axis.legend(fontsize=7)
     axis.set_title("spike timing", fontsize=9)
+
+
+def _timing_changes(compiled: CompiledModel, delays: Sequence[float] | np.ndarray, rate: float) -> np.ndarray:
+    protocols = [pairing(delay=float(d), rate=rate, count=60) for d in delays]
+    return _changes(compiled, protocols, 60.0 / rate + HOUR)
 
 
 def _frequency(compiled: CompiledModel, axis: Axes, rates: Sequence[float]) -> None:
