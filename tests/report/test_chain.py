@@ -12,6 +12,7 @@ from cascades.report.chain import run_chain
 from cascades.report.html import render
 from cascades.report.numbers import numbers
 from cascades.report.page import page
+from cascades.report.rule_section import judgement
 from cascades.report.sections import verdict
 
 PRINTED_DIGITS = 1e-6
@@ -35,9 +36,11 @@ def test_the_branches_have_the_published_folds(chain):
     assert [branch.closed for branch in chain.diagram.branches].count(True) == 1
 
 
-def test_the_rule_beats_what_needs_no_rule(chain):
+def test_the_sentence_about_the_rule_says_what_its_certificate_says(chain):
     overall = chain.ladder.chosen.certificate.overall
-    assert overall.outcome_accuracy > max(overall.no_change, overall.majority)
+    is_useful = overall.outcome_accuracy > max(overall.no_change, overall.majority)
+    assert ("points better" in judgement(chain.ladder)) == is_useful
+    assert ("do not use it" in judgement(chain.ladder)) != is_useful
 
 
 def test_the_assembly_learns_and_the_rest_changes_less(chain):
