@@ -1,8 +1,9 @@
 """What the composed spine shows of what textbooks say synapses do, misses included.
 
 Claim: one set of constants, five of whose consequences were used to set ten of them, gives early and
-late LTP, LTD, the frequency response, spike timing, the effects of drugs, and a threshold that slides with PP1,
-PKA tone and the microRNA on CaMKII.  Targets, values and verdicts are printed; a miss stays a miss.
+late LTP, LTD, the frequency response, spike timing, the effects of drugs, and a threshold that slides
+with PP1, PKA tone and the microRNA on CaMKII.  Targets, values and verdicts are printed; a miss stays
+a miss.
 """
 
 from __future__ import annotations
