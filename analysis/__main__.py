@@ -24,7 +24,9 @@ def _first_line(name: str) -> str:
     import ast
     from pathlib import Path
 
-    source = (Path(analysis.__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+    folder = Path(analysis.__path__[0])
+    path = folder / f"{name}.py"
+    source = (path if path.exists() else folder / name / "__init__.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 

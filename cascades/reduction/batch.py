@@ -76,7 +76,7 @@ def well_array(rule: CalciumRule) -> tuple[np.ndarray, int]:
 
 def _span(rule: CalciumRule, jumps: Jumps) -> np.ndarray:
     """Logarithms of the least and the largest calcium above rest that a table must cover."""
-    largest = 4.0 * float(jumps.sizes.max(initial=1e-6)) * (1.0 + 50.0 * rule.calcium.tau)
+    largest = max(_largest(jumps.times, jumps.sizes, jumps.offset, rule.calcium.tau), 1e-6)
     return np.array([math.log(largest * LEAST), math.log(largest)])
 
 
@@ -88,6 +88,19 @@ def _rate_table(rule: CalciumRule, span: np.ndarray) -> np.ndarray:
     on, off = rule.filter.at(calcium) if rule.filter else (np.zeros_like(calcium), np.zeros_like(calcium))
     gain = rule.filter.gain if rule.filter else 0.0
     return np.ascontiguousarray(np.array([up, np.full_like(calcium, gain) if rule.filter else down, on, off]))
+
+
+@njit(cache=True, nogil=True)
+def _largest(times: Any, sizes: Any, offset: Any, tau: float) -> float:
+    """The largest calcium above rest in any case."""
+    largest = 0.0
+    for case in range(offset.size - 1):
+        excess, last = 0.0, 0.0
+        for k in range(offset[case], offset[case + 1]):
+            excess = excess * math.exp(-(times[k] - last) / tau) + sizes[k]
+            last = times[k]
+            largest = max(largest, excess)
+    return largest
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from cascades.errors import CascadesError, RuleError
 from cascades.expression import free_symbols
 from cascades.reduction import fit as fitting
 from cascades.reduction.answers import Answers, answers
-from cascades.reduction.batch import Jumps, jumps_of, replay_cases
+from cascades.reduction.batch import STEPS, Jumps, jumps_of, replay_cases
 from cascades.reduction.certificate import Certificate, joined, score
 from cascades.reduction.constant import ConstantRuns, constant_runs, cubic_well, resting_well
 from cascades.reduction.cut import clamp, keep
@@ -28,7 +28,7 @@ from cascades.reduction.states import RestingStates, resting_states
 from cascades.simulate import simulate
 from cascades.solvers import Solver
 
-GENERATIONS = {"full": 24, "quick": 16}
+GENERATIONS = {"full": 50, "quick": 16}
 SHORTEST_REST, LONGEST_REST = 60.0, 600.0  # [s] before an outcome is read
 RELAXATIONS = 8.0  # of the slowest mode, in that rest
 
@@ -55,6 +55,7 @@ class Derivation:
         self.given_trace, self.progress = drive, progress
         self.is_input = calcium in compiled.parameter_index
         self.notes: list[str] = []
+        self._jumps: dict[int, Jumps] = {}
         self.clamped = CompiledModel(keep(clamp(compiled.equations, calcium), [weight]))
         equations = self.clamped.equations
         if not self.clamped.state_names:
@@ -180,7 +181,7 @@ class Derivation:
 
     @cached_property
     def objective(self) -> fitting.Objective:
-        return fitting.Objective(jumps_of(self.training.cases, self.drive.trace), self.training, self.rest)
+        return fitting.Objective(self.jumps(self.training), self.training, self.rest)
 
     @cached_property
     def fits(self) -> dict[str, fitting.Fit]:
@@ -222,7 +223,7 @@ class Derivation:
         replay(_first(self.objective.jumps), self.rest)  # compiled before it is timed
 
         def judge(answer: Answers) -> tuple[np.ndarray, np.ndarray]:
-            return replay(jumps_of(answer.cases, self.drive.trace), self.rest)
+            return replay(self.jumps(answer), self.rest)
 
         filled = f"{manifold.unsolved:.1%} of the table is filled from its neighbours"
         notes = (f"kept: {self.weight}, {', '.join(manifold.kept)}", filled)
@@ -246,7 +247,7 @@ class Derivation:
         )
         any_rates = self.fits["general rates Gp(c), Gd(c)"]
         two = self.fitted_smooth(
-            fitting.filter_form(setting), fitting.filter_starts(any_rates), iterations=30, tries=2
+            fitting.filter_form(setting), fitting.filter_starts(any_rates), iterations=20, simplex=110
         )
         return [two, general, hill, step, table]
 
@@ -275,11 +276,11 @@ class Derivation:
         return self._judged(fitting.fit(form, self.objective, generations=generations, seed=self.seed))
 
     def fitted_smooth(
-        self, form: fitting.Form, starts: list[np.ndarray], *, iterations: int = 20, tries: int = 1
+        self, form: fitting.Form, starts: list[np.ndarray], *, iterations: int = 20, simplex: int = 220
     ) -> Level:
         self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
         return self._judged(
-            fitting.fit_smooth(form, self.objective, starts, iterations=iterations, tries=tries)
+            fitting.fit_smooth(form, self.objective, starts, iterations=iterations, simplex=simplex)
         )
 
     def _judged(self, found: fitting.Fit) -> Level:
@@ -320,8 +321,7 @@ class Derivation:
         """Judge a rule; the errors become part of its provenance."""
 
         def judge(answer: Answers) -> tuple[np.ndarray, np.ndarray]:
-            jumps = jumps_of(answer.cases, rule.calcium)
-            end, final = replay_cases(rule, jumps, self.rest, steps=2 * 4)
+            end, final = replay_cases(rule, self.jumps(answer), self.rest, steps=2 * STEPS)
             return end, _outcome(final, rule, self.states.rho_star)
 
         replay_cases(rule, _first(self.objective.jumps), self.rest)  # compiled before it is timed
@@ -339,6 +339,8 @@ class Derivation:
     ) -> tuple[Certificate, float]:
         """Scores of a level that answers with efficacies, and its seconds per held-out run."""
         star = self.states.rho_star
+        for answer in (self.training, *self.held_out.values()):
+            self.jumps(answer)  # what every level is given, so not part of its cost
         usual = bool(np.nanmean(self.training.final > star) > 0.5)
         clock = time.perf_counter()
         said = {name: judge(answer) for name, answer in self.held_out.items()}
@@ -349,6 +351,12 @@ class Derivation:
         overall = score(joined(list(self.held_out.values())), together[0], together[1], star, usual)
         trained = score(self.training, *judge(self.training), star, usual)
         return Certificate(families, overall, trained, self.domain(), converged, notes), seconds
+
+    def jumps(self, answer: Answers) -> Jumps:
+        """The calcium jumps of its cases."""
+        if id(answer) not in self._jumps:
+            self._jumps[id(answer)] = jumps_of(answer.cases, self.drive.trace)
+        return self._jumps[id(answer)]
 
     def domain(self) -> dict[str, Any]:
         """Where the scores were measured."""

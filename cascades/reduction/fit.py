@@ -21,7 +21,6 @@ from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter
 FINAL_WEIGHT = 0.5
 ROWS = 96  # of the tables of a fitted rule
 SMALL_GAIN = 1e-3  # relative, of a simplex that is at the bottom
-SIMPLEX = 110  # evaluations per number
 DIFFERENCE = 0.02  # of a number, in a derivative
 
 
@@ -111,10 +110,10 @@ def fit_near(form: Form, objective: Objective, start: np.ndarray, *, evaluations
 
 
 def fit_smooth(
-    form: Form, objective: Objective, starts: Sequence[np.ndarray], *, iterations: int, tries: int = 1
+    form: Form, objective: Objective, starts: Sequence[np.ndarray], *, iterations: int, simplex: int
 ) -> Fit:
-    """The same for a form whose loss is smooth in its numbers: least squares from the `tries` best of
-    the starts, then a simplex, as clipped efficacies and lost memories are not smooth everywhere."""
+    """The same for a form whose loss is smooth in its numbers: least squares from the best of the
+    starts, then a simplex of `simplex` evaluations per number, as lost memories are not smooth."""
     from scipy.optimize import least_squares
 
     low, high = np.array(form.low), np.array(form.high)
@@ -134,14 +133,11 @@ def fit_smooth(
 
     inside = [np.clip(start, low + 1e-6, high - 1e-6) for start in starts]
     inside.sort(key=lambda x: float(np.sum(residuals(x) ** 2)))
-    found = [
-        least_squares(
-            residuals, x, jac=jacobian, bounds=(low, high), max_nfev=iterations, ftol=1e-4, xtol=1e-4
-        )
-        for x in inside[:tries]
-    ]
-    best = min([f.x for f in found] + inside[:1], key=lambda x: float(np.sum(residuals(x) ** 2)))
-    return fit_near(form, objective, best, evaluations=SIMPLEX * low.size, spent=count[0])
+    found = least_squares(
+        residuals, inside[0], jac=jacobian, bounds=(low, high), max_nfev=iterations, ftol=1e-4, xtol=1e-4
+    )
+    best = min((found.x, inside[0]), key=lambda x: float(np.sum(residuals(x) ** 2)))
+    return fit_near(form, objective, best, evaluations=simplex * low.size, spent=count[0])
 
 
 def profile_interval(

