@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from cascades.claims.subject import Subject, varied
+from cascades.errors import UnknownName
 
 
 def value(
@@ -18,6 +20,16 @@ def value(
 ) -> list[float]:
     """The observable `of` at the initial state, once per entry of `vary`."""
     return [_at(subject, of, chosen, named, initial) for chosen in varied(values, vary)]
+
+
+def product(subject: Subject, powers: Mapping[str, float], *, named: str = "") -> float:
+    """The product of parameters, each to a power: an equilibrium constant, or what is left when a cycle
+    of reactions is closed."""
+    values = {**subject.compiled.default_values, **subject.values(None, named)}
+    unknown = sorted(set(powers) - set(values))
+    if unknown:
+        raise UnknownName("parameter", unknown[0], values)
+    return math.prod(values[name] ** power for name, power in powers.items())
 
 
 def extremum(

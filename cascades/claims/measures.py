@@ -15,6 +15,7 @@ Measure = Callable[..., float | Sequence[float]]
 
 MEASURES: dict[str, Measure] = {
     "value": formulas.value,
+    "product": formulas.product,
     "extremum": formulas.extremum,
     "crossing": formulas.crossing,
     "equilibrium": equilibria.equilibrium,

@@ -59,6 +59,13 @@ def test_extremum_and_crossing_of_a_formula():
     assert (where, height) == pytest.approx((0.2, 1.0 + 0.1 / (1e-5 + 0.008)), rel=SAMPLING)
 
 
+def test_a_product_of_parameters(rule):
+    (found,) = measure(rule, "product", {"powers": {"C_post": 2.0, "tau_Ca": -1.0}})
+    assert found == pytest.approx(4.0 / 0.02)
+    with pytest.raises(UnknownName, match="did you mean C_post"):
+        measure(rule, "product", {"powers": {"C_pos": 1.0}})
+
+
 def test_an_equilibrium_that_never_comes_is_said(rule):
     claim = Claim("drifts", "equilibrium", (1.0,), "s", {"of": "time_is_no_state"}, tolerance=(1.0,))
     result = check_claim(rule, claim)
