@@ -186,3 +186,12 @@ class FitProblem:
         from cascades.fitting.petab import read_petab
 
         return read_petab(Path(path))
+
+    def to_petab(self, folder: str | Path) -> Path:
+        """Write PEtab version 1 files into a new folder; the path of the yaml file.
+
+        Raises ExportError for what version 1 cannot express, OutputExists.
+        """
+        from cascades.fitting.petab_write import write_petab
+
+        return write_petab(self, folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cascades.errors import OutputExists
 from cascades.fitting import FitError, FitProblem
 
 pytest.importorskip("petab")
@@ -158,3 +159,23 @@ def test_a_missing_file(folder):
     shutil.rmtree(folder / "nothing", ignore_errors=True)
     with pytest.raises(FitError, match="not a PEtab problem file"):
         FitProblem.from_petab(folder / "nothing" / "problem.yaml")
+
+
+def test_a_problem_comes_back_from_its_files(tmp_path):
+    from tests.fitting.problems import decay_problem
+
+    problem = decay_problem()
+    back = FitProblem.from_petab(problem.to_petab(tmp_path / "decay"))
+    x = problem.nominal + 0.1
+    assert back.names == problem.names
+    assert back.log_likelihood(x) == pytest.approx(problem.log_likelihood(x), rel=1e-9)
+    with pytest.raises(OutputExists):
+        problem.to_petab(tmp_path / "decay")
+
+
+def test_files_come_back_from_files(folder, tmp_path):
+    problem = FitProblem.from_petab(folder / "problem.yaml")
+    back = FitProblem.from_petab(problem.to_petab(tmp_path / "again"))
+    assert back.log_likelihood(back.nominal) == pytest.approx(
+        problem.log_likelihood(problem.nominal), rel=1e-9
+    )
