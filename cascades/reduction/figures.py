@@ -45,6 +45,7 @@ def rates_over_calcium(ladder: RuleLadder, axes: Axes) -> Axes:
         axes.axvline(fold, color=INK, lw=0.6, ls=":")
     axes.set(xlabel="calcium [uM]", ylabel="rate [1/s]", xscale="log", title="dotted: folds")
     axes.set_yscale("symlog", linthresh=0.01)
+    axes.set_ylim(bottom=-0.002)
     axes.legend(fontsize=7)
     return axes
 
@@ -69,10 +70,12 @@ def accuracy(ladder: RuleLadder, axes: Axes) -> Axes:
     for level in ladder:
         overall = level.certificate.overall
         axes.plot(1e3 * level.cost, overall.rmse, "o", color=BAD if level is ladder.chosen else GOOD)
-        axes.annotate(
+        label = axes.annotate(
             f"{level.name} ({overall.outcome_accuracy:.2f})", (1e3 * level.cost, overall.rmse), fontsize=7,
             xytext=(3, 3), textcoords="offset points",
         )  # fmt: skip
+        label.set_in_layout(False)  # it may stand over the edge
+    axes.margins(x=0.25, y=0.15)
     axes.axvline(1e3 * ladder.full_cost, color=INK, lw=0.6, ls=":")
     axes.set(xlabel="cost of one protocol [ms]; dotted: full model", ylabel="held-out rmse", xscale="log")
     axes.set_title("levels (outcome accuracy)")
@@ -88,7 +91,10 @@ def error_map(ladder: RuleLadder, axes: Axes) -> Axes:
     axes.set_yticks(range(len(families)), families, fontsize=7)
     for i, j in np.ndindex(grid.shape):
         accuracy = ladder[i].certificate.families[families[j]].outcome_accuracy
-        axes.text(i, j, f"{grid[i, j]:.2f}\n{accuracy:.2f}", ha="center", va="center", fontsize=6)
+        color = "white" if grid[i, j] > 0.3 else INK
+        axes.text(
+            i, j, f"{grid[i, j]:.2f} ({accuracy:.2f})", ha="center", va="center", fontsize=6, color=color
+        )
     axes.set_title("rmse (and outcome accuracy) by family")
     _figure(axes).colorbar(image, ax=axes, shrink=0.8)
     return axes

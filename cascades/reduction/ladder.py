@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cascades.errors import RuleError, UnknownName
-from cascades.reduction.certificate import Certificate
 from cascades.reduction.rule import CalciumRule, CalciumTrace
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
+    from cascades.reduction.certificate import Certificate
     from cascades.reduction.manifold import SlowManifold
     from cascades.solvers import Solver
 
