@@ -145,6 +145,31 @@ def test_bad_input(parameter, bounds, error, said):
         continuation(problem, parameter, bounds)
 
 
+class Interrupting(SymbolicProblem):
+    """Ctrl-C after a hundred Jacobians."""
+
+    calls = 0
+
+    def jacobian(self, x, q):
+        self.calls += 1
+        if self.calls > 100:
+            raise KeyboardInterrupt
+        return super().jacobian(x, q)
+
+
+def test_interrupted_branch_keeps_what_it_has(cusp_form):
+    problem = Interrupting(
+        cusp_form.state_names,
+        cusp_form.parameter_names,
+        cusp_form.formulas,
+        default_state=cusp_form.default_state,
+        default_values=cusp_form.default_values,
+    )
+    branch = continuation(problem, "mu", (-1.0, 1.0), settings=ContinuationSettings(largest_step=0.01))
+    assert "interrupted" in branch.stopped_because
+    assert len(branch) > 10
+
+
 def test_a_range_without_equilibrium():
     x, a = symbol("x"), symbol("a")
     problem = SymbolicProblem(

@@ -16,6 +16,7 @@ FOLD_DIGITS = 1e-6
 
 # DOP853 at 1e-13 with the variational equation
 BRUSSELATOR = {2.5: (6.577284341908, 0.03189974), 3.0: (7.156919921180, 2.5163758e-4)}
+SMALLEST_MULTIPLIER = 5.13e-12  # at B = 4, the same source
 
 
 @pytest.mark.parametrize("B", BRUSSELATOR)
@@ -26,6 +27,12 @@ def test_brusselator_period_and_multiplier(brusselator, B):
     assert_allclose(orbit.period, period, rtol=PERIOD_DIGITS)
     assert_allclose(orbit.multipliers[0], 1.0, atol=1e-7)
     assert_allclose(orbit.multipliers[1], multiplier, rtol=1e-4)
+
+
+def test_small_multipliers_keep_their_digits(brusselator):
+    simulated = orbit_from_simulation(brusselator, values={"B": 4.0}, settle=100.0)
+    orbit = periodic_orbits(brusselator, simulated, "B", (1.0, 4.01), intervals=100).orbits[0]
+    assert_allclose(orbit.multipliers[1], SMALLEST_MULTIPLIER, rtol=2e-3)
 
 
 def test_brusselator_orbits_are_born_at_the_hopf_point(brusselator):
@@ -69,6 +76,30 @@ def test_roessler_period_doubling():
     (doubling,) = branch.of_kind("period doubling")
     assert 2.82 < doubling.value < 2.84
     assert_allclose(np.abs(doubling.eigenvalues + 1.0).min(), 0.0, atol=1e-6)
+
+
+def test_langford_torus():
+    """Langford (1979) SIAM J. Appl. Math. 37:22 with rotational symmetry: the orbit z = b loses its
+    stability to a torus at a = b**2 + e r**2 with r**2 = (c + a b - b**3 / 3) / (1 + e b)."""
+    x, y, z, a, b, c, d, e = (symbol(s) for s in "xyzabcde")
+    r2 = x * x + y * y
+    langford = SymbolicProblem(
+        ("x", "y", "z"),
+        ("a", "b", "c", "d", "e"),
+        [
+            (z - b) * x - d * y,
+            d * x + (z - b) * y,
+            c + a * z - z**3 / 3 - r2 * (1 + e * z),
+        ],
+        default_state=np.array([0.8, 0.1, 0.7]),
+        default_values=np.array([0.6, 0.7, 0.6, 3.5, 0.25]),
+    )
+    simulated = orbit_from_simulation(langford, settle=400.0)
+    branch = periodic_orbits(langford, simulated, "a", (0.5, 0.9), intervals=20)
+    (torus,) = branch.of_kind("neimark-sacker")
+    share = 0.25 / (1.0 + 0.25 * 0.7)
+    exact = (0.49 + share * (0.6 - 0.343 / 3.0)) / (1.0 - share * 0.7)
+    assert_allclose(torus.value, exact, rtol=1e-7)
 
 
 def test_no_orbit_to_be_found(brusselator):

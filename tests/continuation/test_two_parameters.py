@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from cascades.continuation import continuation, fold_curve, hopf_curve
+from cascades.continuation import SymbolicProblem, continuation, fold_curve, hopf_curve
+from cascades.expression import symbol
 
 CUSP_DIGITS = 1e-7
 ON_CURVE = 1e-9
@@ -75,6 +76,28 @@ def test_generalised_hopf(bautin_form):
     assert point.kind == "generalised hopf"
     assert_allclose(list(point.values.values()), [0.0, 0.0], atol=CUSP_DIGITS)
     assert_allclose(point.coefficients["l2"], -4.0, rtol=1e-6)
+
+
+def test_zero_hopf():
+    """x' = b1 + x**2 - |z|**2, z' = (b2 + x / 2 + i) z: fold b1 = 0, Hopf b1 = -(2 b2)**2."""
+    x, y, z, b1, b2 = (symbol(s) for s in ("x", "y", "z", "b1", "b2"))
+    form = SymbolicProblem(
+        ("x", "y", "z"),
+        ("b1", "b2"),
+        [b1 + x * x - y * y - z * z, (b2 + 0.5 * x) * y - z, y + (b2 + 0.5 * x) * z],
+        default_state=np.array([-0.7, 0.0, 0.0]),
+        default_values=np.array([-0.49, 0.2]),
+    )
+    branch = continuation(form, "b1", (-0.6, 0.5), start=form.default_state)
+    assert [p.kind for p in branch.special_points] == ["hopf", "fold"]
+    bounds = ((-1.0, 1.0), (-1.0, 1.0))
+    folds = fold_curve(form, branch.of_kind("fold")[0], ("b1", "b2"), bounds)
+    hopfs = hopf_curve(form, branch.of_kind("hopf")[0], ("b1", "b2"), bounds)
+    assert_allclose(hopfs["b1"], -4.0 * hopfs["b2"] ** 2, atol=ON_CURVE)
+    for curve in (folds, hopfs):
+        (point,) = curve.of_kind("zero-hopf")
+        assert_allclose(list(point.values.values()), [0.0, 0.0], atol=CUSP_DIGITS)
+        assert_allclose([point.coefficients["s"], point.coefficients["theta"]], [-1.0, 0.5], rtol=1e-6)
 
 
 def test_bad_input(cusp_form):
