@@ -23,7 +23,7 @@ from cascades.continuation.scaled import Axis
 
 DEGREE = 4
 DENSE_UP_TO = 240  # unknowns at mesh points
-SWEEPS, CONVERGED = 200, 1e-9
+SWEEPS, CONVERGED = 12, 1e-9
 
 
 @lru_cache
@@ -333,34 +333,35 @@ def _cyclic_solve(
 def multipliers(growth: np.ndarray) -> np.ndarray:
     """Eigenvalues of the product of the growth matrices, largest first.
 
-    Orthogonal iteration through the factors turns them all upper triangular; eigenvalues are products
-    of diagonal entries (or of 2 x 2 blocks), so that small ones keep their digits: the product itself
-    is never formed.
+    Orthogonal iteration through the factors turns them upper triangular, but for blocks of multipliers
+    of similar size.  Eigenvalues are those of products of diagonal blocks, so that small ones keep
+    their digits: the whole product is never formed.
     """
     n = growth.shape[1]
     q = np.linalg.qr(np.random.default_rng(0).normal(size=(n, n)))[0]
     triangular = np.empty_like(growth)
+    cuts: list[int] = []
+    turn = np.eye(n)
     for _ in range(SWEEPS):
         start = q
         for i, factor in enumerate(growth):
             q, triangular[i] = np.linalg.qr(factor @ q)
         turn = start.T @ q
-        below = np.abs(np.diagonal(turn, -1)) > CONVERGED
-        if np.abs(np.tril(turn, -2)).max(initial=0.0) < CONVERGED and not (below[1:] & below[:-1]).any():
+        cuts = [j for j in range(1, n) if np.abs(turn[j:, :j]).max() < CONVERGED]
+        if len(cuts) == n - 1:
             break
-    values = np.empty(n, complex)
-    j = 0
-    while j < n:
-        wide = 2 if j + 1 < n and below[j] else 1
-        block = np.eye(wide)
+    values = []
+    for first, last in zip([0, *cuts], [*cuts, n], strict=True):
+        own = slice(first, last)
+        block = np.eye(last - first)
         size = 0.0
-        for factor in triangular[:, j : j + wide, j : j + wide]:
+        for factor in triangular[:, own, own]:
             block = factor @ block
             length = max(float(np.abs(block).max()), 1e-300)
             block, size = block / length, size + np.log(length)
-        values[j : j + wide] = np.linalg.eigvals(turn[j : j + wide, j : j + wide] @ block) * np.exp(size)
-        j += wide
-    return values[np.argsort(-np.abs(values), kind="stable")]
+        values.append(np.linalg.eigvals(turn[own, own] @ block) * np.exp(size) + 0j)
+    found = np.concatenate(values)
+    return found[np.argsort(-np.abs(found), kind="stable")]
 
 
 def adapted(mesh: Mesh, nodes: np.ndarray, size: np.ndarray) -> tuple[Mesh, np.ndarray]:

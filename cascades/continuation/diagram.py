@@ -23,7 +23,7 @@ from cascades.errors import NoEquilibrium
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
-CUTS = 5
+CUTS = 12
 SWITCH = 0.02  # distance from a branch point at which the crossing branch is entered
 
 
@@ -56,7 +56,7 @@ def branches(
     for value in cut_values(axis, cuts):
         q[axis.k] = value
         try:
-            roots = all_roots(problem, q)
+            roots = all_roots(problem, q, follow_branches=False)
         except NoEquilibrium as error:
             failure = error
             continue

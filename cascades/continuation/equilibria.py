@@ -60,8 +60,11 @@ def equilibria(
     return [steady_state_at(problem, x, q) for x in all_roots(problem, q, seed)]
 
 
-def all_roots(problem: Problem, q: np.ndarray, seed: int = 0) -> list[np.ndarray]:
-    """The states of all equilibria found, each of shape (n,), in order."""
+def all_roots(problem: Problem, q: np.ndarray, seed: int = 0, *, follow_branches: bool = True) -> list[np.ndarray]:
+    """The states of all equilibria found, each of shape (n,), in order.
+
+    Without `follow_branches` the branches through them are not followed.
+    """
     rng = np.random.default_rng(seed)
     roots: list[np.ndarray] = []
     failure: NoEquilibrium | None = None
@@ -78,7 +81,7 @@ def all_roots(problem: Problem, q: np.ndarray, seed: int = 0) -> list[np.ndarray
         for root_state in _deflated(problem, q, start, roots):
             _add(problem, q, roots, root_state)
     done = 0
-    while done < len(roots) < MOST_ROOTS:
+    while follow_branches and done < len(roots) < MOST_ROOTS:
         for root_state in _connected(problem, q, roots[done]):
             _add(problem, q, roots, root_state)
         done += 1
