@@ -69,7 +69,7 @@ def _pairs() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cortex(hippocampus: ReplayedSource, efficacy: Any, is_plastic: bool, weight: float) -> Network:
-    cell = LeakyIntegrateAndFire(tau_exc=5.0)
+    cell = LeakyIntegrateAndFire(tau_exc=5.0, tau_inh=10.0)
     source, target = _pairs()
     return Network(
         [
@@ -78,12 +78,12 @@ def _cortex(hippocampus: ReplayedSource, efficacy: Any, is_plastic: bool, weight
             Population("inhibition", 50, LeakyIntegrateAndFire()),
         ],
         [
-            Synapses("hippocampus", "cortex", Pairs(np.arange(CELLS), np.arange(CELLS)), 200.0),
+            Synapses("hippocampus", "cortex", Pairs(np.arange(CELLS), np.arange(CELLS)), 130.0),
             Synapses(
                 "cortex", "cortex", Pairs(source, target), weight, plastic=is_plastic, efficacy=efficacy
             ),
             Synapses("cortex", "inhibition", AllToAll(), 2.0),
-            Synapses("inhibition", "cortex", AllToAll(), 1.0, receptor="inh"),
+            Synapses("inhibition", "cortex", AllToAll(), 3.0, receptor="inh"),
         ],
         RULE,
     )
@@ -100,7 +100,7 @@ def sleep(replays: int, shuffled: bool, seed: int) -> Network:
     at, who = np.concatenate(times), np.concatenate(cells)
     if shuffled:
         at, who = rng.uniform(0.0, 400.0 * replays, at.size), rng.integers(0, CELLS, who.size)
-    return _cortex(ReplayedSource(at, who), 0.2, True, 0.5)
+    return _cortex(ReplayedSource(at, who), 0.05, True, 0.5)
 
 
 def recall(efficacies: np.ndarray, seed: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def recall(efficacies: np.ndarray, seed: int) -> np.ndarray:
     cells."""
     cues = 20
     times = np.concatenate([200.0 * k + 50.0 + np.zeros(CUE) for k in range(cues)])
-    network = _cortex(ReplayedSource(times, np.tile(np.arange(CUE), cues)), efficacies[_pairs()], True, 12.0)
+    network = _cortex(ReplayedSource(times, np.tile(np.arange(CUE), cues)), efficacies[_pairs()], True, 11.0)
     at, who = run_network(network, 200.0 * cues, seed=seed).spikes("cortex")
     phase = at % 200.0
     return np.bincount(who[(phase > 50.0) & (phase < 80.0)], minlength=CELLS) / cues

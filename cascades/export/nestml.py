@@ -42,7 +42,7 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
     names = (*ZONES, "c_pre", "c_post", "well_rate", "rho_star")
     parameters = "".join(f"        {name} real = {n[name]!r}\n" for name in names)
     pending = "".join(f"        due_{k} ms = -1 ms\n" for k in range(slots))
-    take = "".join(_take(rule, k) for k in range(slots))
+    take = _take(rule, slots) * slots
     put = "".join(
         f"        {'if' if k == 0 else 'elif'} due_{k} < 0 ms:\n            due_{k} = t + delay_ca\n"
         for k in range(slots)
@@ -73,11 +73,12 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
 """
 
 
-def _take(rule: CalciumRule, slot: int) -> str:
-    """A jump whose time has come.  Slots are filled in turn, and equal delays keep the order."""
+def _take(rule: CalciumRule, slots: int) -> str:
+    """The first jump, if its time has come; the others move up.  Equal delays keep their order."""
+    moved = "".join(f"            due_{k} = due_{k + 1}\n" for k in range(slots - 1))
     return (
-        f"        if due_{slot} >= 0 ms and due_{slot} <= t:\n"
-        f"{_visit(rule, f'due_{slot}', 12)}            c += c_pre\n            due_{slot} = -1 ms\n"
+        "        if due_0 >= 0 ms and due_0 <= t:\n"
+        f"{_visit(rule, 'due_0', 12)}            c += c_pre\n{moved}            due_{slots - 1} = -1 ms\n"
     )
 
 
@@ -129,9 +130,9 @@ def _pull(rule: CalciumRule, span: str) -> list[str]:
     ]
 
 
-_BUILD = '''"""Build the NEST module: python build_nest.py NEURON.nestml INSTALL_FOLDER.
+_BUILD = '''"""Build the NEST module: python build_nest.py NEURON.nestml INSTALL_FOLDER [NEST_FOLDER].
 
-Then nest.Install("calciummodule").
+Then nest.Install("calciummodule").  NEST_FOLDER/bin has the nest-config to be used, where NEST's own is wrong.
 """
 
 import sys
@@ -154,6 +155,7 @@ generate_nest_target(
             {"neuron": neuron.stem, "synapses": {"calcium_synapse": {"post_ports": ["post_spikes"]}}}
         ],
         "weight_variable": {"calcium_synapse": "w"},
+        **({"nest_path": sys.argv[3]} if len(sys.argv) > 3 else {}),
     },
 )
 '''
