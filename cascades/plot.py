@@ -94,8 +94,8 @@ def plot_branch(
         height = float(branch.problem.observe(name, fold.x, fold.q))
         axes.plot(fold.value, height, "o", color=colour, markerfacecolor="white", markersize=6, zorder=5)
         if values:
-            at = {"xytext": (7, 3), "textcoords": "offset points", "fontsize": 8}
-            axes.annotate(f"{fold.value:.4g}", (fold.value, height), **at)
+            at = (fold.value, height)
+            axes.annotate(f"{fold.value:.4g}", at, xytext=(7, 3), textcoords="offset points", fontsize=8)
     axes.set_xlabel(branch.parameters[0])
     axes.set_ylabel(name)
     return axes

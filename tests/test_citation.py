@@ -6,7 +6,7 @@ import pytest
 
 from cascades import cite
 from cascades.citation import CASCADES, SOLVERS, Reference
-from cascades.library import description, model_names
+from cascades.library import model_names
 
 
 def test_a_model_is_cited_with_its_paper():
