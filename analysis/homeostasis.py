@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Any, ...]] = {
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    duration = 5_000.0 if options.quick else 40_000.0
+    duration = 5_000.0 if options.quick else 20_000.0
     found = {name: run_network(network(m), duration, seed=options.seed) for name, m in CASES.items()}
     print(
         f"target rate {TARGET:g} Hz\n{'':<26}{'rate at the end [Hz]':>22}{'mean efficacy':>16}{'spread':>10}"
@@ -98,7 +98,7 @@ def _figure(found: dict[str, Recording]) -> Any:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis homeostasis", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="5 s of biological time instead of 40")
+    parser.add_argument("--quick", action="store_true", help="5 s of biological time instead of 20")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out"))
     return parser.parse_args(arguments)

@@ -82,8 +82,8 @@ def _cortex(hippocampus: ReplayedSource, efficacy: Any, is_plastic: bool, weight
             Synapses(
                 "cortex", "cortex", Pairs(source, target), weight, plastic=is_plastic, efficacy=efficacy
             ),
-            Synapses("cortex", "inhibition", AllToAll(), 2.0),
-            Synapses("inhibition", "cortex", AllToAll(), 3.0, receptor="inh"),
+            Synapses("cortex", "inhibition", AllToAll(), 7.0),
+            Synapses("inhibition", "cortex", AllToAll(), 12.0, receptor="inh"),
         ],
         RULE,
     )
