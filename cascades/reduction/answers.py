@@ -22,7 +22,10 @@ MEMBERS = 64  # of one batch
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Efficacies from the DOWN and from the UP state, shape (cases, 2): at the end of the protocol, and
-    after a rest; NaN where the model failed.  `seconds` of computing per run of one case."""
+    after a rest; NaN where the model failed, and from UP if there is one resting state.
+
+    seconds : of computing, per run of one case
+    """
 
     cases: tuple[Case, ...]
     end: np.ndarray
@@ -31,7 +34,9 @@ class Answers:
 
     @property
     def failed(self) -> int:
-        return int(np.sum(~np.isfinite(self.final)))
+        """Runs without an answer; with one resting state nothing is run from UP."""
+        asked = np.isfinite(self.final).any(axis=0) | [True, False]
+        return int(np.sum(~np.isfinite(self.final[:, asked])))
 
 
 def answers(
@@ -79,9 +84,7 @@ def answers(
         rho = states.efficacy(np.asarray(found[weight])).reshape(starts, len(rows), 3)
         end[rows, :starts], final[rows, :starts] = rho[:, :, 1].T, rho[:, :, 2].T
     seconds = (time.perf_counter() - clock) / max(1, starts * len(cases))
-    if starts == 1:
-        end[:, 1], final[:, 1] = end[:, 0], final[:, 0]
     result = Answers(tuple(cases), end, final, seconds)
-    if cases and result.failed == result.final.size:
+    if cases and not np.isfinite(result.final).any():
         raise RuleError("answers", "the model failed in every protocol; try another solver or a looser rtol")
     return result

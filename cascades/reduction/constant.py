@@ -69,7 +69,7 @@ def constant_runs(
         initial={name: y[:, i] for i, name in enumerate(clamped.state_names)},
     )  # fmt: skip
     rho = states.efficacy(np.asarray(runs[weight])[:, 1:]).reshape(2, LEVELS, -1).transpose(1, 0, 2)
-    seen = np.clip(rho, 0.0, 1.0)
+    seen = np.clip(rho if states.is_bistable else rho[:, :1], 0.0, 1.0)
     up, down, rmse = np.zeros(LEVELS), np.zeros(LEVELS), np.zeros(LEVELS)
     guess = np.array([-3.0, -3.0])
     for i in range(1, LEVELS):
@@ -79,7 +79,7 @@ def constant_runs(
 
 
 def _rates_from(rho: np.ndarray, well: WellTable, guess: np.ndarray) -> tuple[np.ndarray, float]:
-    """The logarithms (base 10) of the two rates [1/s] that fit two runs best, and the rms error."""
+    """The decimal logarithms of the rates [1/s] that fit the runs from 0 (and 1) best; the rms error."""
     from scipy.optimize import least_squares
 
     from cascades.reduction.batch import WELL_RANGE, WELL_ROWS, flat
@@ -90,9 +90,9 @@ def _rates_from(rho: np.ndarray, well: WellTable, guess: np.ndarray) -> tuple[np
 
     def misfit(log_rates: np.ndarray) -> np.ndarray:
         up, down = 10.0**log_rates
-        out = np.empty((2, steps.size))
-        for start in range(2):
-            now = float(rho[start, 0]) if rho.shape[0] == 1 else float(start)
+        out = np.empty((len(rho), steps.size))
+        for start in range(len(rho)):
+            now = float(start)
             for k, h in enumerate(steps):
                 now = flat(now, up, down, h, 2, drifts)
                 out[start, k] = now

@@ -234,6 +234,8 @@ class Derivation:
     def fitted_levels(self) -> list[Level]:
         """The richer forms begin where the simpler ones ended; the quick budget has the step rule only."""
         setting = self.setting
+        if not self.states.is_bistable:  # a double well would be a fiction
+            return [self.fitted(fitting.step_table_form(setting))]
         step = self.fitted(fitting.step_form(setting))
         if self.budget == "quick":
             return [step]
@@ -376,7 +378,7 @@ class Derivation:
     def thresholds(self) -> dict[str, Any]:
         """Effective thresholds of the step rule beside the folds at constant calcium."""
         entry: dict[str, Any] = {}
-        found = next((f for name, f in self.fits.items() if name.startswith("step thresholds, cubic")), None)
+        found = next((f for name, f in self.fits.items() if name.startswith("step thresholds")), None)
         if found is not None:
             for number in ("theta_d", "theta_p"):
                 entry[f"effective {number}"] = getattr(found.rule, number)
