@@ -23,7 +23,7 @@ from cascades.errors import NoEquilibrium
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
-CUTS = 12
+CUTS = 20
 SWITCH = 0.02  # distance from a branch point at which the crossing branch is entered
 
 

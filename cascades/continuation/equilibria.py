@@ -60,7 +60,9 @@ def equilibria(
     return [steady_state_at(problem, x, q) for x in all_roots(problem, q, seed)]
 
 
-def all_roots(problem: Problem, q: np.ndarray, seed: int = 0, *, follow_branches: bool = True) -> list[np.ndarray]:
+def all_roots(
+    problem: Problem, q: np.ndarray, seed: int = 0, *, follow_branches: bool = True
+) -> list[np.ndarray]:
     """The states of all equilibria found, each of shape (n,), in order.
 
     Without `follow_branches` the branches through them are not followed.

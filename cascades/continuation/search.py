@@ -10,10 +10,12 @@ import scipy.sparse
 import scipy.sparse.linalg
 from scipy.linalg.lapack import dgetrf, dgetrs
 
+from cascades.continuation.flow_kernel import flow_to_rest
 from cascades.continuation.moieties import hidden_moieties
 from cascades.continuation.newton import Root, newton
 from cascades.continuation.problem import Problem
 from cascades.continuation.sparse import is_large, sparse_jacobian
+from cascades.continuation.symbolic import SymbolicProblem
 from cascades.errors import NoEquilibrium
 
 NEAR = 0.05  # a Newton root is accepted from a guess only if it is nearer than this, in sizes
@@ -43,12 +45,18 @@ def solve(problem: Problem, q: np.ndarray, guess: np.ndarray, longest: float = 1
     return Root(root.u * size, root.converged, root.step, root.iterations)
 
 
-def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.inf) -> np.ndarray:
+def flow(problem: Problem, q: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The state that the equations lead to after a long time.
 
     ROS2 (Verwer et al. 1999, SIAM J. Sci. Comput. 20:1456) with loose error control: it stays in the
     basin of attraction it starts in, which Newton does not.
     """
+    if isinstance(problem, SymbolicProblem) and not is_large(problem):
+        rows, columns = problem.sparsity
+        start = np.ascontiguousarray(x, float)
+        return np.asarray(
+            flow_to_rest(problem.joint.address, rows, columns, start, q, problem.scale, problem.is_positive)
+        )
     size = sizes(problem, x)
     rate = np.max(np.abs(problem.rates(x, q)) / size)
     h = 1e-4 / max(rate, 1e-12)
@@ -75,7 +83,7 @@ def flow(problem: Problem, q: np.ndarray, x: np.ndarray, *, until: float = np.in
         moved = np.max(np.abs(after - x) / sizes(problem, after))
         x = after
         size = sizes(problem, x)
-        if t >= until or (moved < 1e-7 and np.max(np.abs(slope) / size) * max(t, h) < 1e-4):
+        if moved < 1e-7 and np.max(np.abs(slope) / size) * max(t, h) < 1e-4:
             return x
         h = min(h * min(4.0, 0.9 / np.sqrt(max(error, 1e-8))), longest)
     return x

@@ -113,6 +113,11 @@ class SymbolicProblem(Problem):
         """The entries named by `sparsity`."""
         return self._function("jacobian", lambda: self._jacobian_entries[2])(x, q)
 
+    @property
+    def joint(self) -> Formulas:
+        """Rates and then the entries named by `sparsity` as one function."""
+        return self._function("joint", lambda: [*self.formulas, *self._jacobian_entries[2]])
+
     def jacobian(self, x: np.ndarray, q: np.ndarray) -> np.ndarray:
         rows, columns, _ = self._jacobian_entries
         n = len(self.state_names)
