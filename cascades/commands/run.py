@@ -32,11 +32,11 @@ def run(
     json: JSON = False,
 ) -> None:
     """Do the whole chain: protocols, bistability, rule, network; writes report.html."""
-    check_free(out, force)
     from cascades import load_model, model_names
     from cascades.card import model_card
 
     loaded = load_model(model)
+    check_free(out, force)
     card = model_card(model) if model in model_names() else None
     with show_steps() as step, output_folder(out, force) as folder:
         from cascades.report.chain import run_chain
