@@ -54,6 +54,9 @@ class Dense(Linear):
 class Curve(abc.ABC):
     """F(u) = 0 with u of size N + 1 in scaled units, so that the plain norm makes sense."""
 
+    is_oriented = True
+    """Whether the sign of the determinant means the same at all points: not if equations are renewed."""
+
     @abc.abstractmethod
     def linearise(self, u: np.ndarray) -> Linear:
         """F and its derivative at u."""
@@ -189,6 +192,7 @@ def _advance(
             aside = float(np.linalg.norm(u - here.u - h * here.tangent))
             # a sign that turns tells of a branch point, or of a jump onto a neighbouring branch
             same = there.orientation == here.orientation or h < TRUE_CROSSING * settings.first_step
+            same = same or not curve.is_oriented
             fits = np.isfinite(turn) and turn > settings.sharpest_turn and aside < ASIDE * h
             if fits and same and there.orientation != 0.0:
                 used = h

@@ -247,6 +247,8 @@ def _without_pair(values: np.ndarray, omega: float) -> np.ndarray:
 class _Renewed(Curve):
     """The curve with borders that follow the point: they are renewed after every accepted step."""
 
+    is_oriented = False
+
     def __init__(self, tests: _FoldTests | _HopfTests):
         self.tests = tests
 
