@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isnan, nan
 
 from cascades.compiler.algebraic import solve_algebraic
 from cascades.compiler.closing import Closing, close
@@ -42,7 +42,7 @@ def build_equations(model: Model) -> Equations:
     parts.finish()
     start = _starts(parts)
     parameters = _split_constants(model, parts, start)
-    closing = close(parts.definitions, model.source or model.id)
+    closing = close(parts.definitions, parts.source)
     names = tuple(parts.rates)
     rates = tuple(closing.all(parts.rates.values()))
     observables = _observables(parts, closing)
@@ -75,32 +75,26 @@ def _starts(parts: Draft) -> Closing:
         if at_zero[name].is_number:
             del at_zero[name]
     at_zero["time"] = ZERO
-    return close(at_zero, parts.model.source or parts.model.id)
+    return close(at_zero, parts.source)
 
 
 def _split_constants(model: Model, parts: Draft, start: Closing) -> dict[str, float]:
-    """The parameters with their values; constants that follow from parameters become definitions."""
-    values: dict[str, float] = {}
-    inputs = {port.symbol for port in model.ports if port.kind == "input"}
-    for name in [n for n in parts.starts if n in parts.constants]:
-        formula = parts.starts[name] if parts.starts[name].is_number else start(symbol(name))
-        if formula.is_number:
-            values[name] = formula.value
-        elif name in inputs or _is_given(model, name):
-            values[name] = float("nan")
-        else:
+    """The parameters with their values; constants that follow from parameters become definitions.
+
+    Inputs stay parameters, and so do species whose start is an amount in the file.
+    """
+    starts = {name: formula for name, formula in parts.starts.items() if name in parts.constants}
+    formulas = {name: f if f.is_number else start(symbol(name)) for name, f in starts.items()}
+    settable = {species.id for species in model.species} - {one.symbol for one in model.initial_assignments}
+    settable |= {port.symbol for port in model.ports if port.kind == "input"}
+    values = {n: f.value if f.is_number else nan for n, f in formulas.items() if f.is_number or n in settable}
+    numbers = dict(values)
+    for name, formula in formulas.items():
+        if name not in values:
             parts.definitions[name] = formula
-    known = {name: value for name, value in values.items() if value == value}
-    for name in values.keys() - known.keys():
-        formula = parts.starts[name] if parts.starts[name].is_number else start(symbol(name))
-        if not formula.is_number:
-            values[name] = float(evaluate([formula], values)[0])
+        elif not formula.is_number:
+            values[name] = float(evaluate([formula], numbers)[0])
     return values
-
-
-def _is_given(model: Model, name: str) -> bool:
-    """Whether the start is a number in the file, here divided by a volume."""
-    return name in {s.id for s in model.species} and name not in {a.symbol for a in model.initial_assignments}
 
 
 def _observables(parts: Draft, closing: Closing) -> dict[str, Expr]:
