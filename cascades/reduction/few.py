@@ -15,8 +15,8 @@ from cascades.reduction.batch import Jumps
 from cascades.reduction.manifold import TOP, SlowManifold
 from cascades.reduction.source import compiled_function
 
-PIECE, STRETCH = 0.02, 1.8  # of the steps after a jump of calcium: the first [s], and the factor
-FIRST, GROWTH, LONGEST = 0.1, 1.5, 4.0  # of the steps at rest: the first [s], factor, and limit [s]
+PIECE, STRETCH = 0.04, 2.5  # of the steps after a jump of calcium: the first [s], and the factor
+FIRST, GROWTH, LONGEST = 0.3, 2.0, 12.0  # of the steps at rest: the first [s], factor, and limit [s]
 GAMMA = 1.0 + math.sqrt(0.5)  # of ROS2, see Verwer et al. (1999) SIAM J. Sci. Comput. 20:1456
 LOWEST = -0.02  # efficacy at which the tables end
 AT_REST = (0, 0.0, 0, 0.0, 0.0)  # the place of resting calcium
