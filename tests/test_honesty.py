@@ -28,7 +28,7 @@ def cases():
             yield pytest.param(name, protocol, marks=[pytest.mark.slow] if protocol != "pairs" else [])
 
 
-@pytest.mark.parametrize(("name", "protocol"), cases())
+@pytest.mark.parametrize(("name", "protocol"), list(cases()))
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6])
 def test_error_against_a_tight_reference(name, protocol, rtol):
     compiled = cascades.compile_model(cascades.load_model(name))

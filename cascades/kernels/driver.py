@@ -396,6 +396,17 @@ def first_step(lanes, job, ln, rows, lane, n):
 
 
 @njit(**INLINE)
+def lone_output(job, ln, lane, end):
+    """The output time before `end`, if there is just one: such a step ends there, because the states at
+    the end of a step are an order better than those within.  Infinity otherwise."""
+    k = ln.output[lane]
+    if k < job.n_times and real_at(job.times, k) < end:
+        if k + 1 == job.n_times or real_at(job.times, k + 1) >= end:
+            return real_at(job.times, k)
+    return np.inf
+
+
+@njit(**INLINE)
 def choose_steps(lanes, wide, job, ln, rows, n):
     """The step that each lane tries: up to its next stop, or half the way if that is not far."""
     for lane in range(len(lanes)):
@@ -417,6 +428,9 @@ def choose_steps(lanes, wide, job, ln, rows, n):
                 step, ln.hits[lane], ln.end[lane] = rest, 1, end
             elif step > 0.5 * rest:
                 step = 0.5 * rest
+            output = lone_output(job, ln, lane, ln.t[lane] + step)
+            if output < ln.t[lane] + step:
+                step, ln.hits[lane], ln.end[lane] = output - ln.t[lane], 1, output
         ln.tried[lane] = step
         set_cell(lanes, rows.clock, 0, lane, ln.t[lane])
         set_cell(lanes, rows.clock, 1, lane, step)

@@ -91,17 +91,15 @@ def pack(layout: np.dtype[Any], arrays: Mapping[str, np.ndarray], numbers: Mappi
     ValueError
         If something is missing, or an array is not contiguous.
     """
-    record = np.zeros(1, dtype=layout)
-    names = set(layout.names or ())
-    if names != {*arrays, *numbers}:
-        raise ValueError(f"the record needs {sorted(names ^ {*arrays, *numbers})}")
+    numbers = dict(numbers)
     for name, array in arrays.items():
         if not array.flags.c_contiguous:
             raise ValueError(f"{name} is not contiguous")
-        record[name] = array.ctypes.data
-    for name, number in numbers.items():
-        record[name] = number
-    return Memory(record, dict(arrays))
+        numbers[name] = array.__array_interface__["data"][0]
+    names = layout.names or ()
+    if {*names} != {*numbers}:
+        raise ValueError(f"the record needs {sorted({*names} ^ {*numbers})}")
+    return Memory(np.array([tuple(numbers[name] for name in names)], dtype=layout), dict(arrays))
 
 
 def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
@@ -118,9 +116,15 @@ def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
         "slope": n, "k": 3 * n, "keep": n, "work": n, "truth": sizes["watched"], "known": sizes["watched"],
         "clock": 2, "atol": n,
     }  # fmt: skip
-    arrays = {name: aligned_rows(max(count, 1), lanes) for name, count in counts.items()}
-    arrays["upper"] = aligned_rows(max(sizes["blocks"], 1), width)
-    arrays["control"] = aligned_rows(4, width)
+    total = sum(-(-max(count, 1) * lanes // width) for count in counts.values())
+    block = aligned_rows(total + sizes["blocks"] + 5, width)  # one allocation; every part begins aligned
+    arrays, row = {}, 0
+    for name, count in counts.items():
+        used = -(-max(count, 1) * lanes // width)
+        arrays[name] = block[row : row + used].reshape(-1, lanes)[: max(count, 1)]
+        row += used
+    arrays["upper"] = block[row : row + sizes["blocks"] + 1]
+    arrays["control"] = block[row + sizes["blocks"] + 1 :]
     arrays["atol"][:] = 1.0
     arrays["atol"][: sizes["n"]] = atol[:, None]
     return pack(ROWS, arrays, {})

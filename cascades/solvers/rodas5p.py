@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,6 +137,7 @@ def make_job(problem: Integration, max_steps: int, reported: Any = None) -> Memo
     return pack(JOB, arrays, numbers)
 
 
+@lru_cache(maxsize=128)
 def pack_code(code: LaneCode) -> Memory:
     """The record of a model's compiled functions."""
     from cascades.kernels.lanes import CODE, pack, padded_states, vector_width
