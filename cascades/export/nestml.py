@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from cascades.errors import ExportError
 from cascades.export.features import ZONES, heading, numbers, require, rule_of
 from cascades.network.network import Network
@@ -40,7 +42,7 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
     if slots > LARGEST_SLOTS:
         raise ExportError(TARGET, "a calcium delay of many spikes", f"{slots} jumps can be under way at once")
     names = (*ZONES, "c_pre", "c_post", "well_rate", "rho_star")
-    parameters = "".join(f"        {name} real = {n[name]!r}\n" for name in names)
+    parameters = "".join(f"        {name} real = {_plain(n[name])}\n" for name in names)
     pending = "".join(f"        due_{k} ms = -1 ms\n" for k in range(slots))
     take = _take(rule, slots) * slots
     put = "".join(
@@ -58,8 +60,8 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
         t_last ms = 0 ms
 {pending}    parameters:
         w_max real = 1.
-{parameters}        tau_ca ms = {n["tau_ca"]!r} ms
-        delay_ca ms = {n["delay_ca"]!r} ms
+{parameters}        tau_ca ms = {_plain(n["tau_ca"])} ms
+        delay_ca ms = {_plain(n["delay_ca"])} ms
     input:
         pre_spikes <- spike
         post_spikes <- spike
@@ -71,6 +73,12 @@ def synapse(rule: CalciumRule, shortest: float = SHORTEST_INTERVAL) -> str:
 {locals_}{take}{_visit(rule, "t", 8)}{put}        w = w_max * rho
         emit_spike(w)
 """
+
+
+def _plain(number: float) -> str:
+    """Without an exponent: NESTML 9 prints 1e-30 into its code as 1e-3."""
+    text = np.format_float_positional(number, trim="0")
+    return text if "." in text else f"{text}.0"
 
 
 def _take(rule: CalciumRule, slots: int) -> str:
@@ -87,7 +95,7 @@ def _visit(rule: CalciumRule, time: str, indent: int) -> str:
     n = numbers(rule)
     lines = [
         f"span = ({time} - t_last) / tau_ca",
-        "lc = ln(max(c, 1e-300))",
+        "lc = ln(max(c, 1e-99))",
         "high = max(lc - ln_high, 0.) - max(lc - span - ln_high, 0.)",
         "middle = max(lc - ln_low, 0.) - max(lc - span - ln_low, 0.) - high",
         *_pull(rule, "high / 2"),
@@ -114,7 +122,7 @@ def _pull(rule: CalciumRule, span: str) -> list[str]:
         return [
             "x = rho - 0.5",
             f"left = exp(-well_rate * ({span}) / 2)",
-            "rho = 0.5 + 0.5 * x / (x * x + (0.25 - x * x) * left + 1e-300) ** 0.5",
+            "rho = 0.5 + 0.5 * x / (x * x + (0.25 - x * x) * left + 1e-99) ** 0.5",
         ]
     slope = "-({0}) * (1 - ({0})) * (rho_star - ({0}))"
     return [
@@ -132,7 +140,8 @@ def _pull(rule: CalciumRule, span: str) -> list[str]:
 
 _BUILD = '''"""Build the NEST module: python build_nest.py NEURON.nestml INSTALL_FOLDER [NEST_FOLDER].
 
-Then nest.Install("calciummodule").  NEST_FOLDER/bin has the nest-config to be used, where NEST's own is wrong.
+Then nest.Install("calciummodule").  NEST_FOLDER/bin has the nest-config to be used,
+where NEST's own is wrong.
 """
 
 import sys

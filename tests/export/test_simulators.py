@@ -189,3 +189,65 @@ def test_arbor(name, trains, simulator, tmp_path):
     step = 0.025e-3 * max(rule.gamma_p, rule.gamma_d)
     assert_allclose(found["rho"], again, atol=CLOCK * 50 * step)
     assert np.abs(again - START).max() > 20 * CLOCK * step
+
+
+NEST = """
+import json, os, subprocess, sys
+from pathlib import Path
+import pynestml
+given = json.load(open("given.json"))
+neuron = next(p for p in Path(sys.prefix).rglob("iaf_psc_exp_neuron.nestml"))
+here = Path("installed").resolve()
+here.mkdir(exist_ok=True)
+subprocess.run([sys.executable, "export/build_nest.py", str(neuron), str(here), sys.prefix], check=True,
+               capture_output=True)
+if str(here) not in os.environ.get("LD_LIBRARY_PATH", ""):
+    os.environ["LD_LIBRARY_PATH"] = str(here)
+    os.execv(sys.executable, [sys.executable, "run_nest.py"])
+"""
+RUN_NEST = """
+import json
+import nest
+given = json.load(open("given.json"))
+nest.resolution = 0.1
+nest.Install("calciummodule")
+n = len(given["pre"])
+cell, synapse = "iaf_psc_exp_neuron_nestml", "calcium_synapse_nestml"
+names = f"{cell}__with_{synapse}", f"{synapse}__with_{cell}"
+post, pre, recorder = nest.Create(names[0], n), nest.Create("parrot_neuron", n), nest.Create("spike_recorder")
+for k in range(n):
+    for times, target, weight in ((given["pre"][k], pre[k], 1.0), (given["post"][k], post[k], 6000.0)):
+        source = nest.Create("spike_generator", params={"spike_times": times})
+        nest.Connect(source, target, syn_spec={"weight": weight, "delay": 0.1})
+    rule = {"synapse_model": names[1], "delay": 0.1, "w_max": 0.0, "w": 0.0, "rho": given["start"]}
+    nest.Connect(pre[k], post[k], "one_to_one", rule)
+nest.Connect(post, recorder)
+nest.Simulate(given["duration"])
+found = zip(recorder.events["senders"], recorder.events["times"])
+spikes = [[] for _ in post]
+for sender, time in found:
+    spikes[int(sender) - post[0].global_id].append(float(time))
+rho = nest.GetConnections(synapse_model=names[1]).get("rho")
+print(json.dumps({"rho": [float(x) for x in rho], "post": spikes}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["even well", "no well"])
+def test_nest(name, trains, simulator, tmp_path):
+    """Needs NEST 3.10, NESTML 9 and a nest-config that is right in the interpreter's prefix.
+
+    A synapse of NEST stands at its last presynaptic spike, so every train ends with one; the parrots and the
+    dendritic delay shift both sides by one step.
+    """
+    from cascades.network import replay
+
+    rule = RULES[name]
+    export(rule, "nestml", tmp_path / "export")
+    (tmp_path / "run_nest.py").write_text(RUN_NEST)
+    last = DURATION - 10.0
+    pre = [np.append(t, last) for t in trains[0]]
+    found = simulator("nest, pynestml", NEST, given=given((pre, trains[1])))
+    post = [np.sort(t) + 0.1 for t in found["post"]]
+    again = replay(rule, [t + 0.2 for t in pre], post, duration=last + 0.2, efficacy=START).final
+    assert_allclose(found["rho"], again, atol=1e-7)  # NESTML prints nine digits
