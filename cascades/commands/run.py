@@ -63,7 +63,6 @@ def _print(chain: Chain, out: Path) -> None:
     overall = chain.ladder.chosen.certificate.overall
     rows = [[e.title, e.protocol.name, verdict(e, chain.diagram)] for e in (chain.ltp, chain.ltd)]
     folds = sorted(point.value for point in chain.diagram.folds)
-    rule = chain.ladder.rule
     rows += [
         [
             "equilibria at rest",
@@ -71,7 +70,7 @@ def _print(chain: Chain, out: Path) -> None:
             str(len(chain.diagram.states)),
         ],
         ["folds", chain.spine.calcium, ", ".join(f"{value:.6g}" for value in folds)],
-        ["rule", chain.ladder.chosen.name, f"theta_d {rule.theta_d:.4g}, theta_p {rule.theta_p:.4g} uM"],
+        ["chosen rule", chain.ladder.chosen.name, f"{chain.ladder.chosen.fitted} fitted numbers"],
         [
             "held out",
             f"{overall.cases} runs",
