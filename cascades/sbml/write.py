@@ -1,8 +1,8 @@
 """A `Model` to SBML Level 3 Version 2.
 
 The text is written here, since libsbml writes numbers with 15 digits: reading it back gives a model
-with the same content hash (libsbml reads no number below 2.2e-308).  The same model gives the same text, byte for byte.  Ports are no part
-of SBML and are left out.
+with the same content hash (libsbml reads no number below 2.2e-308).  The same model gives the same
+text, byte for byte.  Ports are no part of SBML and are left out.
 """
 
 from __future__ import annotations
