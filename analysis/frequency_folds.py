@@ -25,18 +25,23 @@ def main(arguments: list[str]) -> int:
     spine = cascades.compile_model(cascades.load_model(options.model))
     states = [state for state in cascades.equilibria(spine) if state.is_stable]
     rhythm = Rhythm(RATES[0], (Pulse("glutamate"),))
-    intervals = 20 if options.quick else 30
+    intervals = options.intervals
     found: dict[str, OrbitBranch] = {}
     for name, state in (("UP", states[-1]), ("DOWN", states[0])):
         found[name] = rhythmic_orbits(spine, rhythm, "rate", RATES, start=state, intervals=intervals)
         folds = found[name].of_kind("fold of cycles")
         listed = ", ".join(f"{point.value:.6g} Hz" for point in folds) or "none"
         print(f"{name:<5} responses: {len(found[name])}; folds at {listed}; {found[name].stopped_because}")
-    lost = {name: branch.of_kind("fold of cycles")[0].value for name, branch in found.items()}
-    print(f"\nUP is forgotten above {lost['UP']:.4g} Hz; DOWN learns above {lost['DOWN']:.4g} Hz")
-    inside = CROSSOVER[0] <= lost["DOWN"] <= CROSSOVER[1]
-    verdict = "lies" if inside else "DOES NOT lie"
-    print(f"the rate of learning {verdict} between {CROSSOVER[0]:g} and {CROSSOVER[1]:g} Hz")
+    lost = {
+        name: [point.value for point in branch.of_kind("fold of cycles")] for name, branch in found.items()
+    }
+    if lost["UP"]:
+        print(f"\nUP is forgotten above {lost['UP'][0]:.4g} Hz")
+    if lost["DOWN"]:
+        inside = CROSSOVER[0] <= lost["DOWN"][0] <= CROSSOVER[1]
+        verdict = "lies" if inside else "DOES NOT lie"
+        print(f"DOWN learns above {lost['DOWN'][0]:.4g} Hz")
+        print(f"the rate of learning {verdict} between {CROSSOVER[0]:g} and {CROSSOVER[1]:g} Hz")
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "frequency_folds.png"
     _figure(found, options.show).savefig(path, dpi=150)
@@ -56,6 +61,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis frequency_folds", description=__doc__)
     parser.add_argument("model", nargs="?", default="spine_graupner_2007")
     parser.add_argument("--show", default="S", help="the state or observable to draw")
-    parser.add_argument("--quick", action="store_true", help="a coarser mesh")
+    parser.add_argument("--quick", action="store_true", help="the same")
+    parser.add_argument(
+        "--intervals", type=int, default=60, help="of the mesh: raise it until the folds stay"
+    )
     parser.add_argument("--out", type=Path, default=Path("out"))
     return parser.parse_args(arguments)
