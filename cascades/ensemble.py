@@ -291,7 +291,7 @@ def _read(path: Path) -> Outcome | None:
 
 
 def _write(path: Path, found: Outcome) -> None:
-    columns = {"values": found.values, "status": found.status, "reached": found.reached}
+    columns: dict[str, Any] = {"values": found.values, "status": found.status, "reached": found.reached}
     _replace(path, lambda file: np.savez(file, **columns))
 
 

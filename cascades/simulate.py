@@ -130,7 +130,8 @@ def make_batch(
         sizes = ", ".join(str(n) for n in sorted(counts))
         raise ValueError(f"values, initial states and protocols have different numbers of members: {sizes}")
     kept = None if observables is None else tuple(observables)
-    return Batch(compiled, checked_times(times), protocols, *columns, solver, rtol, kept, members)
+    at = checked_times(times)
+    return Batch(compiled, at, protocols, columns[0], columns[1], solver, rtol, kept, members)
 
 
 def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:

@@ -64,7 +64,8 @@ def emit_tape(name: str, tape: Tape, lanes: int) -> Code:
         if len(pieces) == 1:
             return writer.code(f"define void @{name}({_SIGNATURE}) {{\n{body}ret void\n}}\n", len(piece))
         texts.append(
-            f"define internal void @{name}_{k}({_SIGNATURE}, ptr noalias %scratch) noinline {{\n{body}ret void\n}}\n"
+            f"define internal void @{name}_{k}({_SIGNATURE}, ptr noalias %scratch) noinline "
+            f"{{\n{body}ret void\n}}\n"
         )
     scratch = f"%scratch = alloca [{max(n_rows, 1)} x {writer.type}], align {8 * lanes}\n"
     calls = "".join(f"call void @{name}_{k}({_CALL}, ptr %scratch)\n" for k in range(len(pieces)))

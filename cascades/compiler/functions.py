@@ -40,7 +40,7 @@ class ScalarFunction:
 
 
 def _address(array: Array) -> int:
-    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+    return array.__array_interface__["data"][0]
 
 
 def as_row(values: Any, size: int) -> Array:

@@ -23,12 +23,9 @@ from cascades.expression import (
     RELATIONS,
     ZERO,
     Expr,
-    add,
     children,
     free_symbols,
     make,
-    mul,
-    number,
     postorder,
     symbol,
 )

@@ -123,7 +123,7 @@ def _match(pattern: set[Entry], n: int, free: set[int]) -> list[int]:
 
     for row in sorted(free):
         if not place(row, set()):
-            raise CompileError(f"the algebraic equations are singular: number {row} determines no variable of its own")
+            raise CompileError(f"the algebraic equations are singular: number {row} determines no variable")
     for column, row in taken.items():
         row_of[column] = row
     return row_of

@@ -173,7 +173,7 @@ class ReducedSystem:
 
     @cached_property
     def _inverse(self) -> Array:
-        return np.linalg.inv(self._weights[:, self._dependent])
+        return np.asarray(np.linalg.inv(self._weights[:, self._dependent]), dtype=np.float64)
 
     @cached_property
     def _spread(self) -> Array:

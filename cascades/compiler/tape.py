@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from cascades.errors import CompileError
-from cascades.expression import LOGIC, ONE, RELATIONS, Expr, children, mul
+from cascades.expression import LOGIC, ONE, RELATIONS, Expr, children
 
 Row = tuple[str, int]  # an argument of the compiled function and a row in it
 Step = tuple[Any, ...]
@@ -157,7 +158,7 @@ def _lower(
             result = tape.make("select", condition, value, result)
         return result
     if op in RELATIONS:
-        tests = [tape.make(op, a, b) for a, b in zip(args[:-1], args[1:], strict=True)]
+        tests = [tape.make(op, a, b) for a, b in pairwise(args)]
         return _fold(tape, "and", tests) if tests else tape.constant(1.0)
     if op in LOGIC:
         return _lower_logic(tape, op, args)

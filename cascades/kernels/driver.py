@@ -42,7 +42,7 @@ from cascades.kernels.lanes import (
     lane_record,
     vector_width,
 )
-from cascades.kernels.rodas5p import A, C, ERROR_ORDER, GAMMA, H, NODES, SLOPES
+from cascades.kernels.rodas5p import ERROR_ORDER, GAMMA, NODES, SLOPES, A, C, H
 from cascades.kernels.vectors import (
     absolute,
     call_code,
@@ -400,10 +400,10 @@ def lone_output(job, ln, lane, end):
     """The output time before `end`, if there is just one: such a step ends there, because the states at
     the end of a step are an order better than those within.  Infinity otherwise."""
     k = ln.output[lane]
-    if k < job.n_times and real_at(job.times, k) < end:
-        if k + 1 == job.n_times or real_at(job.times, k + 1) >= end:
-            return real_at(job.times, k)
-    return np.inf
+    if k >= job.n_times or real_at(job.times, k) >= end:
+        return np.inf
+    is_alone = k + 1 == job.n_times or real_at(job.times, k + 1) >= end
+    return real_at(job.times, k) if is_alone else np.inf
 
 
 @njit(**INLINE)

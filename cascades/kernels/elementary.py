@@ -121,7 +121,7 @@ def power(builder: Any, x: Any, y: Any) -> Any:
     return v.select("==", y, v.real(0.0), v.real(1.0), result)
 
 
-FUNCTIONS = {"exp": (exp, 1), "log": (log, 1), "pow": (power, 2)}
+FUNCTIONS: dict[str, tuple[Any, int]] = {"exp": (exp, 1), "log": (log, 1), "pow": (power, 2)}
 
 
 def definitions(lanes: int) -> str:

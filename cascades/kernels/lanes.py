@@ -64,7 +64,8 @@ def lane_record(lanes: int) -> np.dtype[Any]:
     h_after : the first step accepted after the last change
     pending : when the next delayed event is due
     fresh : no step size yet;  changed : the next accepted step is the first after a change
-    stale : conditions are not known;  low, high : times between which a condition changes;  look : where it is looked at
+    stale : conditions are not known;  low, high : times between which a condition changes;
+    look : where it is looked at
     """
     real = "t h tried h_after end pending low high look"
     whole = "member stop output steps hits fresh changed rejected stale accepted attention"

@@ -30,7 +30,7 @@ from cascades.kernels.lanes import (
     SET_STATE,
     TIME,
 )
-from cascades.kernels.rodas5p import A, C, H, NODES, SLOPES
+from cascades.kernels.rodas5p import NODES, SLOPES, A, C, H
 from cascades.kernels.vectors import (
     call_code,
     cell,

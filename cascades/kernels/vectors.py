@@ -77,7 +77,7 @@ def _width(*args: Any) -> int | None:
 def _arithmetic(function: Any, method: str) -> None:
     @intrinsic
     def compute(typing_context, a, b):  # type: ignore[no-untyped-def]
-        lanes = _width(a, b)
+        lanes = _width(a, b) or 1
 
         def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
             x, y = (

@@ -56,7 +56,7 @@ class Events:
         """Look after every lane that asks for it.  Returns member -> status of those that cannot go on."""
         lane_values = lanes[0]
         failed = {}
-        for lane in np.flatnonzero(lane_values["attention"]):
+        for lane in map(int, np.flatnonzero(lane_values["attention"])):
             member = int(lane_values["member"][lane])
             if lane_values["t"][lane] == 0.0:
                 self._queues.pop(member, None)
