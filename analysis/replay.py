@@ -6,7 +6,7 @@ after a night with replays a part of the pattern calls up the rest without the h
 the same activity without its order (the same spikes, shuffled among the cells) it does not.
 
 What is robust is the learning: after replays the synapses within the pattern are far stronger than elsewhere.
-Recall is not: recall weight, drive, inhibition and starting efficacy were chosen by hand, by this very verdict,
+Recall is not: recall weight, drive, inhibition and starting efficacy were chosen by hand, by this verdict,
 and six earlier choices gave none.  Take recall as a demonstration that it can happen, not as a prediction.
 """
 

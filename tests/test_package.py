@@ -25,7 +25,7 @@ STABLE_NAMES = [
 ]  # fmt: skip
 
 # Distributions whose import name differs.
-IMPORT_NAMES = {"python-libsbml": "libsbml", "spine-cascades": "cascades"}
+IMPORT_NAMES = {"python-libsbml": "libsbml", "spine-cascades": "cascades", "PyYAML": "yaml"}
 # What a declared distribution brings along, in the version that fits it.
 BROUGHT_ALONG = {"roadrunner": "tellurium", "markupsafe": "jinja2", "yaml": "petab"}
 

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+pytest.importorskip("fides")
+
 from cascades.errors import OutputExists, UnknownName
 from cascades.fitting import fit, profile
 from tests.fitting.problems import TRUE, decay_problem
