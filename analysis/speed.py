@@ -59,7 +59,8 @@ def _bar(row: Any) -> str:
 
 
 def _record(row: Any) -> dict[str, Any]:
-    return {**row._asdict(), "holds": row.holds}
+    holds = None if row.holds is None else bool(row.holds)
+    return {**row._asdict(), "value": float(row.value), "holds": holds}
 
 
 def _write(name: str, rows: list[Any]) -> None:
@@ -88,11 +89,11 @@ def _draw(name: str, rows: list[Any]) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.0, 0.8 + 0.24 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9.0, 0.8 + 0.24 * len(rows)), layout="constrained")
     better = [row.bar / row.value if row.is_less else row.value / row.bar for row in rows]
     axes.barh(range(len(rows)), better, color=["C0" if row.holds else "C3" for row in rows])
     axes.axvline(1.0, color="0.2", linewidth=1.0)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=7)
+    axes.set_yticks(range(len(rows)), [row.name.partition(" (")[0] for row in rows], fontsize=7)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("times better than its bar")
