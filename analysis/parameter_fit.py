@@ -8,6 +8,7 @@ deviation of 2.5 in every logarithm), and predicts an experiment that was held o
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,7 @@ def _problem() -> FitProblem:
     unknown = [n for n in card.parameters if n.startswith(("kon_", "koff_", "kcat_", "KD_", "kaut"))]
     problem = from_claims(MODEL, unknown)
     parameters = tuple(_with_prior(p) for p in problem.parameters)
-    return FitProblem(
-        problem.name, problem.model, parameters, problem.observables, problem.experiments, problem.measurements
-    )  # fmt: skip
+    return replace(problem, parameters=parameters)
 
 
 def _with_prior(parameter: FitParameter) -> FitParameter:
@@ -81,9 +80,7 @@ def _only(problem: FitProblem, names: set[str]) -> FitProblem:
     kept = tuple(m for m in problem.measurements if m.experiment.split(" #")[0] in names)
     used = {m.experiment for m in kept}
     experiments = tuple(e for e in problem.experiments if e.id in used)
-    return FitProblem(
-        problem.name, problem.model, problem.parameters, problem.observables, experiments, kept
-    )  # fmt: skip
+    return replace(problem, experiments=experiments, measurements=kept)
 
 
 def _figure(problem, names, start, best, held_out):  # type: ignore[no-untyped-def]
