@@ -678,3 +678,11 @@ def compile_driver(lanes: int) -> None:
     marks = (lane_tuple(lanes), lane_tuple(vector_width(lanes)))
     records = (np.zeros(1, dtype=layout) for layout in (CODE, JOB, lane_record(lanes), ROWS))
     run.compile(tuple(typeof(a) for a in (*marks, *records, 1)))
+
+
+def is_compiled() -> bool:
+    """Whether `run` was compiled by this process, or by an earlier one for any number of lanes."""
+    from pathlib import Path
+
+    folder = Path(run.stats.cache_path)
+    return bool(run.signatures) or any(folder.glob("driver.run-*.nbc"))

@@ -7,6 +7,7 @@ into arrays, starts the threads, and looks after state-triggered events.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Rodas5P(Solver):
         from cascades.kernels import driver, lanes
         from cascades.kernels.vectors import lane_tuple, native_lanes
 
+        if not driver.is_compiled():
+            sys.stderr.write("cascades: compiling the solver, once per installation (some ten seconds)\n")
         width = self.lanes or (native_lanes() if problem.n_members > 1 else 1)
         compiled = problem.compiled.lane_code(width)
         code = pack_code(compiled)
