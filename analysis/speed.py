@@ -63,14 +63,19 @@ def _record(row: Any) -> dict[str, Any]:
     return {**row._asdict(), "value": float(row.value), "holds": holds}
 
 
+def _interpreter() -> str:
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
 def _write(name: str, rows: list[Any]) -> None:
     """One page per section, so that they can be measured at different times."""
     DOCS.mkdir(exist_ok=True)
     date = datetime.date.today().isoformat()
     lines = [
         f"# Speed: {name}", "",
-        f"Measured {date} on {_processor()}, {platform.python_implementation()} {platform.python_version()}, by",
-        f"`python -m analysis speed --only {name}`. CPU time, one thread unless said, medians, side by side in one process.",
+        f"Measured {date} on {_processor()}, {_interpreter()}, by",
+        f"`python -m analysis speed --only {name}`. CPU time, one thread unless said, medians, side by",
+        "side in one process.",
         "", "| what | measured | bar | |", "|---|---|---|---|",
     ]  # fmt: skip
     for row in rows:

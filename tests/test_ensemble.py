@@ -139,9 +139,11 @@ def test_dask_survives_a_killed_worker(binding, small_chunks):
     """One of two workers is killed while the sweep runs; its chunks are computed by the other."""
     distributed = pytest.importorskip("distributed")
     here = simulate(binding, TIMES, values=values(400))
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with distributed.Client(cluster) as client:
-            victim = next(iter(cluster.workers.values()))
-            threading.Timer(0.5, victim.process.process.kill).start()
-            away = simulate(binding, TIMES, values=values(400), executor=client.get_executor())
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        victim = next(iter(cluster.workers.values()))
+        threading.Timer(0.5, victim.process.process.kill).start()
+        away = simulate(binding, TIMES, values=values(400), executor=client.get_executor())
     assert_array_equal(here.values, away.values)

@@ -113,7 +113,8 @@ def _ratios(
     ensemble_bar = BARS["ensemble roadrunner"]
     if name == "bngsim":
         ensemble_bar = 8.0 if len(subject.compiled.state_names) > 100 else 15.0
-    what = f"(theirs {1e3 * theirs:.3g} ms, error {reached:.1g}; ours at rtol {rtol:g}, error {errors[rtol]:.1g})"
+    ours = f"ours at rtol {rtol:g}, error {errors[rtol]:.1g}"
+    what = f"(theirs {1e3 * theirs:.3g} ms, error {reached:.1g}; {ours})"
     return [
         Row(
             f"{where}ensemble member against {name}",
@@ -171,7 +172,8 @@ def _first(wiring) -> float:  # type: ignore[no-untyped-def]
 def _new_process() -> float:
     code = (
         "import time; t = time.process_time(); import cascades as c;"
-        "c.simulate(c.compile_model(c.load_model('spine_graupner_2007')), [0.0, 1.0]); print(time.process_time() - t)"
+        "c.simulate(c.compile_model(c.load_model('spine_graupner_2007')), [0.0, 1.0]);"
+        "print(time.process_time() - t)"
     )
     found = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)

@@ -84,8 +84,9 @@ def test_reduced_system_follows_from_the_full_one():
 
 def test_a_total_follows_a_parameter_of_the_initial_state():
     a, b, k, a0 = map(symbol, ("A", "B", "k", "A0"))
-    found = equations("decay", {"A": b - k * a, "B": k * a - b}, {}, {"k": 1.0, "A0": 3.0}, {"total": ("A", "B")},
-                      initial_formulas=(a0, symbol("k")))  # fmt: skip
+    rates, values = {"A": b - k * a, "B": k * a - b}, {"k": 1.0, "A0": 3.0}
+    starts = (a0, symbol("k"))
+    found = equations("decay", rates, {}, values, {"total": ("A", "B")}, initial_formulas=starts)
     compiled = CompiledModel(found)
     reduced = compiled.reduced(compiled.parameter_array()[0])
     z = np.array([1.0])
