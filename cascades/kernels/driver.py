@@ -179,14 +179,19 @@ def interpolation(wide, rows, n_wide):
 
 @njit(**INLINE)
 def interpolate(wide, rows, n_wide):
-    """probe = the states at the places in `control`, from the beginning (0) to the end (1) of the step."""
+    """probe = the states at the places in `control`, from the beginning (0) to the end (1) of the step.
+
+    Exact at both ends and for states that do not change: rounding must not turn a condition over.
+    """
     s = load(wide, rows.control, PLACE)
     r = 1.0 - s
     for k in range(n_wide):
         inner = load(wide, rows.k, k) + s * (
             load(wide, rows.k, n_wide + k) + s * load(wide, rows.k, 2 * n_wide + k)
         )
-        value = r * load(wide, rows.y, k) + s * (load(wide, rows.trial, k) + r * inner)
+        begin, end = load(wide, rows.y, k), load(wide, rows.trial, k)
+        change = end - begin
+        value = choose(s - 0.5, end - r * (change - s * inner), begin + s * (change + r * inner))
         store(rows.probe, k, value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cascades.errors import ModelError, UnsupportedFeature
 from cascades.sbml.functions import Function
 
-MAX_PARTS = 300_000
+MAX_PARTS = 100_000
 
 
 @dataclass
