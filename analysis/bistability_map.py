@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cascades
-from cascades.continuation import Branch, branches, fold_curve, region_map
+from cascades.continuation import Branch, branches, fold_curves, region_map
 from cascades.plot import COLOURS, new_figure
 
 CALCIUM = (0.02, 2.0)  # uM
@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     switch = cascades.compile_model(cascades.load_model("camkii_graupner_2007"))
     found = branches(switch, "Ca", CALCIUM)
     folds = [point for branch in found for point in branch.of_kind("fold")]
-    in_pp1 = _curves(switch, folds, ("Ca", "PP10"), (CALCIUM, PP1))
-    in_km = _curves(switch, folds, ("Ca", "KM"), (CALCIUM, KM))
+    in_pp1 = fold_curves(switch, folds, ("Ca", "PP10"), (CALCIUM, PP1))
+    in_km = fold_curves(switch, folds, ("Ca", "KM"), (CALCIUM, KM))
     print(f"{'plane':<12}{'point':<18}{'Ca [uM]':>16}{'second [uM]':>16}")
     cusps = []
     for name, curves in (("Ca, PP10", in_pp1), ("Ca, KM", in_km)):
@@ -53,28 +53,6 @@ def main(arguments: list[str]) -> int:
     _figure(regions, in_pp1, in_km).savefig(path, dpi=150)
     print(f"figure: {path}")
     return 0 if agree else 1
-
-
-def _curves(switch: Any, folds: list[Any], parameters: tuple[str, str], bounds: Any) -> list[Branch]:
-    """The fold curves through the folds, each once."""
-    curves: list[Branch] = []
-    for fold in folds:
-        if not any(_is_on(curve, fold) for curve in curves):
-            curves.append(fold_curve(switch, fold, parameters, bounds))
-    return curves
-
-
-def _is_on(curve: Branch, fold: Any) -> bool:
-    """Whether a curve passes the second parameter's own value at this fold."""
-    first, second = curve.parameters
-    values = dict(zip(fold.problem.parameter_names, fold.q, strict=True))
-    x, y = curve[first], curve[second]
-    for i in range(len(curve) - 1):
-        if (y[i] - values[second]) * (y[i + 1] - values[second]) <= 0.0 and y[i] != y[i + 1]:
-            weight = (values[second] - y[i]) / (y[i + 1] - y[i])
-            if abs(x[i] + weight * (x[i + 1] - x[i]) - fold.value) < 0.02 * fold.value:
-                return True
-    return False
 
 
 def _figure(regions: Any, in_pp1: list[Branch], in_km: list[Branch]) -> Any:

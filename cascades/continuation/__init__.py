@@ -14,7 +14,7 @@ from cascades.continuation.rhythm import Pulse, Rhythm, rhythmic_orbits
 from cascades.continuation.separatrix import Separatrix, Threshold, outcomes, separatrix, thresholds
 from cascades.continuation.settings import ContinuationSettings
 from cascades.continuation.symbolic import SymbolicProblem
-from cascades.continuation.two_parameter import fold_curve, hopf_curve
+from cascades.continuation.two_parameter import fold_curve, fold_curves, hopf_curve
 
 __all__ = [
     "Branch",
@@ -36,6 +36,7 @@ __all__ = [
     "continuation",
     "equilibria",
     "fold_curve",
+    "fold_curves",
     "hopf_curve",
     "orbit_from_simulation",
     "outcomes",

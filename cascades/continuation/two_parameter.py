@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
 DIFFERENCE = 1e-6  # for the gradient of a test function: Newton's rate, not its result, depends on it
+NEARBY = 0.02  # relative distance at which a curve is taken to pass a fold
 
 Test = Callable[[np.ndarray], float]
 Bounds = Sequence[Sequence[float]]
@@ -63,6 +64,36 @@ def fold_curve(
     coordinates, u = _coordinates(compiled, fold, parameters, bounds, settings)
     system = fold_system(coordinates, u)
     return _two_ways(_FoldTests(system), u, parameters, settings)
+
+
+def fold_curves(
+    compiled: CompiledModel | Problem,
+    folds: Iterable[SpecialPoint],
+    parameters: Sequence[str],
+    bounds: Bounds,
+    *,
+    settings: ContinuationSettings | None = None,
+) -> list[Branch]:
+    """The curves through several folds, each once: a fold on a curve that is there starts none."""
+    curves: list[Branch] = []
+    for fold in folds:
+        if not any(_is_on(curve, fold) for curve in curves):
+            curves.append(fold_curve(compiled, fold, parameters, bounds, settings=settings))
+    return curves
+
+
+def _is_on(curve: Branch, fold: SpecialPoint) -> bool:
+    """Whether a curve comes by `fold` where it passes the fold's value of the second parameter."""
+    first, second = curve.parameters
+    names = fold.problem.parameter_names if fold.problem else ()
+    own = dict(zip(names, fold.q, strict=True))[second]
+    x, y = curve[first], curve[second]
+    for i in range(len(curve) - 1):
+        if (y[i] - own) * (y[i + 1] - own) <= 0.0 and y[i] != y[i + 1]:
+            at = x[i] + (own - y[i]) / (y[i + 1] - y[i]) * (x[i + 1] - x[i])
+            if abs(at - fold.value) < NEARBY * abs(fold.value):
+                return True
+    return False
 
 
 def hopf_curve(

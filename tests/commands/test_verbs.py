@@ -102,3 +102,14 @@ def test_the_library_is_listed_by_module(cascades):
     assert {"camkii_graupner_2007", "switch_pi_2008"} <= set(names)
     assert all(row["module"] == "CaMKII" for row in record)
     assert all("?" not in row["claims that hold"] for row in record)
+
+
+def test_folds_are_followed_in_a_second_parameter(cascades, tmp_path):
+    """The cusp of the Graupner-Brunel switch in calcium and KM, and each fold curve once."""
+    arguments = ["branch", "camkii_graupner_2007", "Ca", "0.02", "2", "--second", "KM", "0.1", "10"]
+    result = cascades(*arguments, "--out", str(tmp_path / "out"))
+    assert result.code == 0
+    cusps = [line for line in result.out.splitlines() if "cusp at" in line]
+    assert any("Ca = 0.35651133, KM = 3.4470538" in line for line in cusps)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"branch.csv", "branch.png", "folds.csv", "folds.png"}
