@@ -1,7 +1,7 @@
 """A fit of calmodulin, calcineurin and CaMKII to five dose-responses, and what it says about a sixth.
 
 Claim: from the authors' start values (Eriksson et al. 2019) the fit to Bradshaw 2003, Shifman 2006,
-O'Donnell 2011 and Stemmer & Klee 1994 lowers chi2 several times, within their own prior (a standard
+O'Donnell 2010 and Stemmer & Klee 1994 lowers chi2 several times, within their own prior (a standard
 deviation of 2.5 in every logarithm), and predicts an experiment that was held out.
 """
 
