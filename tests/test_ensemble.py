@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -138,12 +139,12 @@ def test_names_are_checked_before_anything_runs(binding):
 def test_dask_survives_a_killed_worker(binding, small_chunks):
     """One of two workers is killed while the sweep runs; its chunks are computed by the other."""
     distributed = pytest.importorskip("distributed")
-    here = simulate(binding, TIMES, values=values(400))
+    here = simulate(binding, TIMES, values=values(40_000))
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         victim = next(iter(cluster.workers.values()))
-        threading.Timer(0.5, victim.process.process.kill).start()
-        away = simulate(binding, TIMES, values=values(400), executor=client.get_executor())
+        threading.Timer(0.5, os.kill, (victim.pid, signal.SIGKILL)).start()
+        away = simulate(binding, TIMES, values=values(40_000), executor=client.get_executor())
     assert_array_equal(here.values, away.values)
