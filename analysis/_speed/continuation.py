@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import cascades
+from analysis._speed import Row
 from cascades.continuation import (
     ContinuationSettings,
     SymbolicProblem,
@@ -29,22 +30,6 @@ AUTO = 0.033  # s, compute time of one branch
 VARIED = ("k12", "KM", "PP10", "K5", "CaM", "kcan", "kpka")
 CALCIUM = (0.02, 2.0)  # uM
 MEMBERS = 32
-
-
-class Row(NamedTuple):
-    """What was measured, and the bar it should meet (None: no bar); `is_less` says which way."""
-
-    name: str
-    value: float
-    unit: str
-    bar: float | None = None
-    is_less: bool = True
-
-    @property
-    def holds(self) -> bool | None:
-        if self.bar is None:
-            return None
-        return self.value <= self.bar if self.is_less else self.value >= self.bar
 
 
 def run(quick: bool) -> list[Row]:

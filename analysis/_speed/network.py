@@ -18,10 +18,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from analysis._speed import Row
 from cascades.export import export
 from cascades.network import balanced_network
 from cascades.network.constants import curve, kernel_rule
@@ -31,22 +32,6 @@ from cascades.reduction import published_rule
 
 RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
 RATE, DT = 5.0, 0.1  # Hz, ms
-
-
-class Row(NamedTuple):
-    """What was measured, and the bar it should meet (None: no bar); `is_less` says which way."""
-
-    name: str
-    value: float
-    unit: str
-    bar: float | None = None
-    is_less: bool = True
-
-    @property
-    def holds(self) -> bool | None:
-        if self.bar is None:
-            return None
-        return self.value <= self.bar if self.is_less else self.value >= self.bar
 
 
 def run(quick: bool) -> list[Row]:
