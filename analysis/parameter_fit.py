@@ -2,7 +2,8 @@
 
 Claim: from the authors' start values (Eriksson et al. 2019) the fit to Bradshaw 2003, Shifman 2006,
 O'Donnell 2010 and Stemmer & Klee 1994 lowers chi2 several times, within their own prior (a standard
-deviation of 2.5 in every logarithm), and predicts an experiment that was held out.
+deviation of 2.5 in every logarithm), and still agrees with an experiment that was held out.  It does not
+predict that one better than the start values do, which may have been made with it in view.
 """
 
 from __future__ import annotations
