@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cascades.reduction.ladder import Level, RuleLadder, derive_rule
+from cascades.reduction.noise import Residence, RuleNoise, derive_noise
 from cascades.reduction.published import PUBLISHED, published_rule
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
 
@@ -13,8 +14,11 @@ __all__ = [
     "Level",
     "PhosphataseFilter",
     "RateTable",
+    "Residence",
     "RuleLadder",
+    "RuleNoise",
     "WellTable",
+    "derive_noise",
     "derive_rule",
     "published_rule",
 ]

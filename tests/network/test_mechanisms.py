@@ -33,6 +33,7 @@ from cascades.network.plasticity import (
     SlotPool,
     SlowVariable,
     SpineTurnover,
+    SpontaneousSwitching,
     SynapticScaling,
     TagAndCapture,
 )
@@ -69,6 +70,17 @@ def driven(mechanism, rate, *, size=50, weight=6.0, rule=RULE, efficacy=0.5):
         rule,
         [] if mechanism is None else [mechanism],
     )
+
+
+def test_synapses_switch_on_their_own_as_a_two_state_chain():
+    """p_up(t) relaxes with 1 / mean_down + 1 / mean_up, whatever the interval between visits."""
+    down, up, size, duration = 40_000.0, 10_000.0, 20_000, 6_000.0
+    chance = 1.0 / down / (1.0 / down + 1.0 / up) * -math.expm1(-duration * (1.0 / down + 1.0 / up))
+    for interval in (100.0, 3_000.0):
+        mechanism = SpontaneousSwitching(interval=interval, mean_down=down, mean_up=up)
+        found = run_network(quiet(mechanism, synapses=size, efficacy=0.0), duration, seed=3)
+        share = np.mean(found.efficacies > 0.5)
+        assert share == pytest.approx(chance, abs=4.0 * math.sqrt(chance / size))
 
 
 def test_scaling_brings_the_rate_to_its_target():

@@ -16,6 +16,7 @@ from cascades.network.plasticity.intrinsic import IntrinsicExcitability
 from cascades.network.plasticity.scaling import SynapticScaling
 from cascades.network.plasticity.short_term import ShortTerm
 from cascades.network.plasticity.sliding import SlidingThreshold, SlowVariable
+from cascades.network.plasticity.spontaneous import SpontaneousSwitching
 from cascades.network.plasticity.stdp import TRIPLET_VISUAL_CORTEX, SpikeTiming, hebbian
 from cascades.network.plasticity.structural import SpineTurnover
 
@@ -30,6 +31,7 @@ MECHANISMS: tuple[type[Mechanism], ...] = (
     BennaFusi,
     TagAndCapture,
     ImportanceScaling,
+    SpontaneousSwitching,
     SpineTurnover,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "SlotPool",
     "SlowVariable",
     "SpineTurnover",
+    "SpontaneousSwitching",
     "SynapticScaling",
     "TagAndCapture",
 ]
