@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cascades.reduction.ladder import Level, RuleLadder, derive_rule
+from cascades.reduction.late import Course, LateCertificate, LatePhase, derive_late_phase
 from cascades.reduction.noise import Residence, RuleNoise, derive_noise
 from cascades.reduction.published import PUBLISHED, published_rule
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
@@ -11,6 +12,9 @@ __all__ = [
     "PUBLISHED",
     "CalciumRule",
     "CalciumTrace",
+    "Course",
+    "LateCertificate",
+    "LatePhase",
     "Level",
     "PhosphataseFilter",
     "RateTable",
@@ -18,6 +22,7 @@ __all__ = [
     "RuleLadder",
     "RuleNoise",
     "WellTable",
+    "derive_late_phase",
     "derive_noise",
     "derive_rule",
     "published_rule",

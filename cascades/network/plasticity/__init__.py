@@ -13,6 +13,7 @@ from cascades.network.plasticity.gated import NeuromodulatedGate
 from cascades.network.plasticity.heterosynaptic import SlotPool
 from cascades.network.plasticity.importance import ImportanceScaling
 from cascades.network.plasticity.intrinsic import IntrinsicExcitability
+from cascades.network.plasticity.late_phase import DerivedLatePhase
 from cascades.network.plasticity.scaling import SynapticScaling
 from cascades.network.plasticity.short_term import ShortTerm
 from cascades.network.plasticity.sliding import SlidingThreshold, SlowVariable
@@ -30,6 +31,7 @@ MECHANISMS: tuple[type[Mechanism], ...] = (
     CascadeSynapse,
     BennaFusi,
     TagAndCapture,
+    DerivedLatePhase,
     ImportanceScaling,
     SpontaneousSwitching,
     SpineTurnover,
@@ -44,6 +46,7 @@ __all__ = [
     "hebbian",
     "BennaFusi",
     "CascadeSynapse",
+    "DerivedLatePhase",
     "ImportanceScaling",
     "IntrinsicExcitability",
     "NeuromodulatedGate",
