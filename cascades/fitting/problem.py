@@ -20,6 +20,7 @@ from cascades.expression import Expr
 from cascades.model import Model
 
 if TYPE_CHECKING:
+    from cascades.fitting.features import Feature
     from cascades.fitting.objective import Objective
 
 SCALES = ("lin", "log", "log10")
@@ -108,7 +109,7 @@ class Measurement:
 @dataclass(frozen=True, eq=False)
 class FitProblem:
     """A model with data.  Vectors `x` hold the estimated parameters, each on its own scale, in the
-    order of `names`."""
+    order of `names`.  `features` are data that are no time courses (see `cascades.fitting.features`)."""
 
     name: str
     model: Model
@@ -116,12 +117,13 @@ class FitProblem:
     observables: tuple[Observable, ...]
     experiments: tuple[Experiment, ...]
     measurements: tuple[Measurement, ...]
+    features: tuple[Feature, ...] = ()
 
     @cached_property
     def estimated(self) -> tuple[FitParameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.is_estimated)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(parameter.id for parameter in self.estimated)
 
@@ -174,6 +176,7 @@ class FitProblem:
             self.observables,
             self.experiments,
             self.measurements,
+            self.features,
         )
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
