@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cascades.errors import UnknownName
 from cascades.expression import Expr
 from cascades.model import Model
 
@@ -190,11 +191,18 @@ class FitProblem:
 
         return read_petab(Path(path))
 
-    def to_petab(self, folder: str | Path) -> Path:
-        """Write PEtab version 1 files into a new folder; the path of the yaml file.
+    def to_petab(self, folder: str | Path, *, version: int = 1) -> Path:
+        """Write PEtab files into a new folder; the path of the yaml file.
 
-        Raises ExportError for what version 1 cannot express, OutputExists.
+        Version 1 is what every tool reads.  Version 2 has experiments of any number of periods, such as
+        those of protocols; what it lacks (scales of parameters, features) goes into an extension that
+        says whether a reader may ignore it.
+
+        Raises ExportError for what the version cannot express, OutputExists.
         """
-        from cascades.fitting.petab_write import write_petab
+        from cascades.fitting.petab_write_v1 import write_v1
+        from cascades.fitting.petab_write_v2 import write_v2
 
-        return write_petab(self, folder)
+        if version not in (1, 2):
+            raise UnknownName("PEtab version", str(version), ("1", "2"))
+        return (write_v1 if version == 1 else write_v2)(self, folder)

@@ -12,6 +12,7 @@ from scipy.special import log_ndtr, ndtr
 
 pytest.importorskip("petab")
 
+from cascades.errors import ExportError
 from cascades.expression import symbol
 from cascades.fitting import FitError, FitProblem
 from cascades.fitting.features import (
@@ -182,3 +183,46 @@ def test_a_fit_recovers_the_fold():
     one = replace(problem, parameters=tuple(replace(p, is_estimated=p.id == "K") for p in problem.parameters))
     result = fit(one, starts=2, seed=0)
     assert fold_in_closed_form(result.values) == pytest.approx(target, rel=1e-5)
+
+
+def test_features_come_back_from_their_table(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    features = (*FEATURES.values(), *bistable("b", "rest", "signal", SIGNALS, 0.02, 0.01))
+    features = tuple({feature.id: feature for feature in features}.values())
+    problem = switch_problem(*features)
+    path = problem.to_petab(tmp_path / "switch", version=2)
+    content = yaml.safe_load(path.read_text())
+    assert content["extensions"]["cascades"]["required"] is True  # another tool must not drop them
+    back = FitProblem.from_petab(path)
+    assert back.features == features
+    assert back.log_likelihood(POINT) == pytest.approx(problem.log_likelihood(POINT), rel=1e-9)
+
+
+def test_version_1_refuses_features(tmp_path):
+    with pytest.raises(ExportError, match="write version 2"):
+        switch_problem(FEATURES["fold"]).to_petab(tmp_path / "switch")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("margin", "marginal", "column quantity: 'marginal' is not known"),
+        ("featureId", "id", "the column featureId is missing"),
+        ("\t0.7\t", "\tsoon\t", "row 2, column time: 'soon' is not a number"),
+    ],
+)
+def test_defects_of_the_table_have_their_place(tmp_path, old, new, message):
+    path = switch_problem(FEATURES["flip"]).to_petab(tmp_path / "switch", version=2)
+    table = path.parent / "features.tsv"
+    text = table.read_text()
+    assert old in text
+    table.write_text(text.replace(old, new))
+    with pytest.raises(FitError, match=message):
+        FitProblem.from_petab(path)
+
+
+def test_a_required_extension_of_others_is_refused(tmp_path):
+    path = switch_problem(FEATURES["flip"]).to_petab(tmp_path / "switch", version=2)
+    path.write_text(path.read_text() + "  other:\n    version: 1.0.0\n    required: true\n")
+    with pytest.raises(FitError, match="'other' is required and not known"):
+        FitProblem.from_petab(path)
