@@ -7,6 +7,7 @@ from cascades.reduction.late import Course, LateCertificate, LatePhase, derive_l
 from cascades.reduction.noise import Residence, RuleNoise, derive_noise
 from cascades.reduction.published import PUBLISHED, published_rule
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
+from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
 
 __all__ = [
     "PUBLISHED",
@@ -21,9 +22,11 @@ __all__ = [
     "Residence",
     "RuleLadder",
     "RuleNoise",
+    "SlowDynamics",
     "WellTable",
     "derive_late_phase",
     "derive_noise",
     "derive_rule",
+    "derive_slow_dynamics",
     "published_rule",
 ]

@@ -165,14 +165,16 @@ def test_sliding_threshold_is_bcm():
 def test_slow_variable_interpolates_the_rule():
     low, high = RULE, dataclasses.replace(RULE, theta_p=1.9, gamma_d=2.0)
     mechanism = SlowVariable(
-        interval=100.0, name="miRNA", values=(0.0, 1.0), rules=(low, high), tau=1e-3, rest=0.5
+        interval=100.0, name="miRNA", values=(0.0, 1.0), rules=(low, high), tau=1e-3, targets=(0.5,)
     )
-    middle = dataclasses.replace(RULE, theta_p=1.6, gamma_d=0.5 * (low.gamma_d + 2.0))
+    middle = dataclasses.replace(RULE, theta_p=math.sqrt(1.3 * 1.9), gamma_d=math.sqrt(low.gamma_d * 2.0))
     found = run_network(driven(mechanism, 30.0), 1000.0, seed=1)
     expected = run_network(driven(None, 30.0, rule=middle), 1000.0, seed=1)
     assert found.memories["SlowVariable"]["value"][-1] == pytest.approx(0.5)
     # the first interval runs with the rule of the start
     assert found.efficacies.mean() == pytest.approx(expected.efficacies.mean(), abs=0.01)
+    with pytest.raises(NetworkError, match="each needs a target"):
+        driven(dataclasses.replace(mechanism, rates=(0.0, 1.0)), 1.0)
     with pytest.raises(NetworkError, match="miRNA: tau must be that"):
         driven(dataclasses.replace(mechanism, rules=(low, dataclasses.replace(high, tau=1.0))), 1.0)
 
