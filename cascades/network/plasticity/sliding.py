@@ -107,7 +107,7 @@ class SlowVariable(Mechanism):
         return start_rate(view, 0.0) | {"value": np.full(view.network.size, float(self.targets[0]))}
 
     def rule_at(self, value: float) -> CalciumRule:
-        """The rule between two values: logarithms are interpolated, as in `cascades.reduction.SlidingRule`."""
+        """Between two values logarithms are interpolated, as in `cascades.reduction.SlidingRule`."""
         moved = ("theta_d", "theta_p", "gamma_d", "gamma_p")
         logs = np.log([[max(getattr(r, n), 1e-300) for r in self.rules] for n in moved])
         numbers: dict[str, Any] = {
