@@ -56,7 +56,12 @@ class FitParameter:
         return math.log(value) / _LOG_OF_BASE[self.scale] if value > 0.0 else -math.inf
 
     def from_scale(self, value: float) -> float:
-        return value if self.scale == "lin" else math.exp(value * _LOG_OF_BASE[self.scale])
+        return value if self.scale == "lin" else math.exp(value * self.log_slope)
+
+    @property
+    def log_slope(self) -> float:
+        """d log(value) / d (value on the scale), of a logarithmic scale."""
+        return _LOG_OF_BASE[self.scale]
 
 
 _LOG_OF_BASE = {"log": 1.0, "log10": math.log(10.0)}
