@@ -108,8 +108,8 @@ class Timing(NamedTuple):
 class Log(NamedTuple):
     """Spikes of the last ticks, as delays look back at them, per thread.
 
-    Those of tick t and population g are numbers ends[thread, t % length, g] to ends[thread, t % length, g + 1]
-    of `neurons`.  They lie close together, because what one thread writes and another reads is slow to move
+    Those of tick t and population g lie in `neurons` from ends[thread, t % length, g] up to the next
+    end.  They lie close together, because what one thread writes and another reads is slow to move
     between processors: `length` ticks fill one half of the room, the next as many the other.
     """
 
