@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.compiler.derivatives import gradients
+from cascades.compiler.derivatives import dependencies, gradients
+from cascades.compiler.functions import scalar_functions
 from cascades.ensemble import Values, observe
 from cascades.errors import SolverFailure, UnknownName
-from cascades.expression import ZERO, evaluate
+from cascades.expression import ZERO, Expr, evaluate
 from cascades.protocols import Protocol
 from cascades.simulate import make_batch
 from cascades.solvers import REASONS, solver_named
@@ -141,13 +143,31 @@ def start_slopes(
             y_slopes[compiled.state_index[name], d] = 1.0
         else:
             raise UnknownName("parameter or state", name, (*compiled.parameter_names, *compiled.state_names))
-    by = gradients(compiled.equations.initial, compiled.parameter_names)
-    at = dict(zip(compiled.parameter_names, p, strict=True)) | {"time": 0.0}
-    for i, slopes in enumerate(by):
-        if slopes and compiled.state_names[i] not in overridden:
-            for name, slope in zip(slopes, evaluate(slopes.values(), at), strict=True):
-                y_slopes[i] += slope * p_slopes[compiled.parameter_index[name]]
+    rows, columns, function = _initial_slopes(compiled)
+    if rows:
+        numbers = function(np.zeros(n), np.ascontiguousarray(p, dtype=float), np.zeros(1))
+        by_parameter = np.zeros((n, m))
+        by_parameter[rows, columns] = numbers
+        by_parameter[[compiled.state_index[name] for name in overridden]] = 0.0
+        y_slopes += by_parameter @ p_slopes
     return y_slopes, p_slopes
+
+
+@lru_cache(maxsize=32)
+def _initial_slopes(compiled: CompiledModel) -> tuple[list[int], list[int], Callable[..., np.ndarray]]:
+    """The derivatives of initial values by parameters: states, parameters, and a function of (y, p, time)
+    for the numbers."""
+    initial, names = compiled.equations.initial, compiled.parameter_names
+    entries = [(i, j) for i, found in enumerate(dependencies(initial, names)) for j in found]
+
+    def write() -> list[Expr]:
+        slopes = gradients(initial, names)
+        return [slopes[i].get(names[j], ZERO) for i, j in entries]
+
+    sizes = len(compiled.state_names), len(names), 1
+    outputs = {"initial_slopes": (len(entries), write)}
+    function = scalar_functions(compiled.equations.content_hash, sizes, compiled.rows, outputs)
+    return [i for i, _ in entries], [j for _, j in entries], function["initial_slopes"]
 
 
 def steady_slopes(

@@ -74,7 +74,7 @@ def _calcium(w: Wiring, p: str = "") -> None:
 
 def _kinase_off(w: Wiring, p: str, active: str, phosphorylated: str) -> None:
     """CaMKII phosphorylates its neighbour; PP1 takes the phosphate off again."""
-    w.go(f"{active} {active}", f"{phosphorylated} {active}", f"auto{p}", 0.3)
+    w.go(f"{active} {active}", f"{phosphorylated} {active}", f"autophosphorylation{p}", 0.3)
     w.go(f"{active} {phosphorylated}", f"{phosphorylated} {phosphorylated}", f"auto_p{p}", 0.6)
     w.catalyse(f"{p}PP1", f"{p}Kp", f"{p}K", 0.5, 0.5, 0.6)
     w.catalyse(f"{p}PP1", phosphorylated, active, 0.5, 0.5, 0.6)

@@ -1,23 +1,53 @@
-"""All forward sensitivities of one solve against bngsim's (CVODES), and in units of a solve."""
+"""All forward sensitivities of one solve against bngsim's and AMICI's (both CVODES), and in solves.
+
+At equal achieved error: our tolerance is the loosest whose sensitivities are not worse than the peer's at
+1e-6.  AMICI is measured when AMICI_PYTHON names the interpreter of an environment that has it.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
-from analysis._speed import Row, cpu_seconds
+from analysis._speed import Row
 from analysis._speed.cases import Subject, subjects
 from cascades import simulate
+from cascades.expression import free_symbols
 from cascades.sensitivity import sensitivities
 from cascades.solvers.rodas5p import Rodas5P
 
-BAR_BNGSIM = 8.0
+BARS = {"bngsim": 8.0, "AMICI": 12.0}
+TOLERANCES = tuple(float(f"{10.0 ** (-k / 4):.3g}") for k in range(12, 31))  # 1e-3 ... 3e-8
+TIGHT = 1e-11
+NOMINAL = 1e-6  # of the peers, and of the cost in solves
+_NO_ANSWER = 5e-2  # a peer whose error is larger has not solved the problem
+_READY, _REFUSED = "ready", "refused"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """`slopes` (times, states, parameters) by names, and a function that runs once: its CPU seconds."""
+
+    name: str
+    slopes: np.ndarray
+    states: Sequence[str]
+    parameters: Sequence[str]
+    seconds: Callable[[], float]
 
 
 def run(quick: bool) -> list[Row]:
     rows = []
     for subject in subjects(True):
         for protocol in ("constant",) if quick else ("constant", "100 at 100 Hz"):
-            rows += measure(subject, protocol, 3)
+            rows += measure(subject, protocol, 5)
     return rows
 
 
@@ -26,44 +56,155 @@ def measure(subject: Subject, protocol: str, repeats: int) -> list[Row]:
     names = subject.compiled.parameter_names
 
     def single() -> None:
-        simulate(subject.compiled, times, protocol=stimuli, solver=Rodas5P(threads=1))
+        simulate(subject.compiled, times, protocol=stimuli, solver=Rodas5P(threads=1), rtol=NOMINAL)
 
-    def tangents() -> None:
-        sensitivities(subject.compiled, times, names, protocol=stimuli)
+    def tangents(rtol: float) -> np.ndarray:
+        return sensitivities(subject.compiled, times, names, protocol=stimuli, rtol=rtol).slopes
 
-    runs = [single, tangents]
-    peer = _bngsim(subject, protocol)
-    if peer is not None:
-        runs.append(peer)
-    one, every, *theirs = cpu_seconds(runs, repeats)
+    one, every = medians([timed(single), timed(lambda: tangents(NOMINAL))], repeats)
     where = f"{subject.name}, {protocol}, {len(names)} parameters: "
     rows = [Row(f"{where}all sensitivities, in solves per parameter", every / one / len(names), "solves")]
-    if theirs:
-        rows.append(
-            Row(f"{where}all sensitivities against bngsim", theirs[0] / every, "x", BAR_BNGSIM, False)
-        )
+    if stimuli is not None:
+        return rows  # bngsim refuses spike events; AMICI's sensitivities become NaN with them
+    reference = tangents(TIGHT)
+    found = {rtol: tangents(rtol) for rtol in TOLERANCES}
+    with amici(subject, protocol) as other:
+        for peer in filter(None, (bngsim(subject, protocol), other)):
+            reached = error(peer.slopes, reference, subject, peer)
+            if reached > _NO_ANSWER:
+                print(f"  ({peer.name} is wrong on {subject.name}: error {reached:.2g}; no ratio)")
+                continue
+            errors = {
+                rtol: error(_columns(slopes, subject, peer), reference, subject, peer)
+                for rtol, slopes in found.items()
+            }
+            rtol = max((r for r, e in errors.items() if e <= reached), default=min(errors))
+            theirs, ours = medians([peer.seconds, timed(lambda r=rtol: tangents(r))], repeats)
+            what = (
+                f"(theirs {1e3 * theirs:.3g} ms, error {reached:.1g};"
+                f" ours at rtol {rtol:g} {1e3 * ours:.3g} ms, error {errors[rtol]:.1g})"
+            )
+            name = f"{where}all sensitivities against {peer.name} {what}"
+            rows.append(Row(name, theirs / ours, "x", BARS[peer.name], False))
     return rows
 
 
-def _bngsim(subject: Subject, protocol: str):  # type: ignore[no-untyped-def]
+def _columns(slopes: np.ndarray, subject: Subject, peer: Peer) -> np.ndarray:
+    """Ours, in the peer's order of states and parameters."""
+    states = [subject.compiled.state_index[name] for name in peer.states]
+    return slopes[:, states][:, :, [subject.compiled.parameter_index[name] for name in peer.parameters]]
+
+
+def error(found: np.ndarray, reference: np.ndarray, subject: Subject, peer: Peer) -> float:
+    """The worst logarithmic sensitivity, relative to itself and a thousandth of its state's largest.
+
+    Parameters that initial values are formulas of are left out: bngsim lets only the rates depend on them.
+    """
+    values = np.array([subject.compiled.default_values[name] for name in peer.parameters])
+    values[[name in _of_initial_values(subject) for name in peer.parameters]] = 0.0
+    expected = _columns(reference, subject, peer) * values
+    scale = np.abs(expected) + 1e-3 * np.abs(expected).max(axis=(0, 2), keepdims=True) + 1e-30
+    return float((np.abs(found * values - expected) / scale).max())
+
+
+def _of_initial_values(subject: Subject) -> frozenset[str]:
+    return frozenset().union(*map(free_symbols, subject.compiled.equations.initial))
+
+
+def timed(run: Callable[[], object]) -> Callable[[], float]:
+    def seconds() -> float:
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+
+    return seconds
+
+
+def medians(runs: Sequence[Callable[[], float]], repeats: int) -> list[float]:
+    """Median CPU seconds of each, taken in turn; one run of each goes before."""
+    for seconds in runs:
+        seconds()
+    return list(np.median([[seconds() for seconds in runs] for _ in range(repeats)], axis=0))
+
+
+# --- others -------------------------------------------------------------------------------------
+
+
+def _parameters(subject: Subject) -> list[str]:
+    """Without compartments: what their volume does differs between amounts and concentrations."""
+    import libsbml
+
+    model = libsbml.readSBMLFromString(subject.sbml("constant")).getModel()
+    return [n for n in subject.compiled.parameter_names if model.getCompartment(n) is None]
+
+
+def bngsim(subject: Subject, protocol: str) -> Peer | None:
     try:
-        import bngsim
+        import bngsim as other
     except ImportError:
         return None
-    if subject.protocol(protocol) is not None:
-        return None  # it refuses spike events
     try:
-        model = bngsim.Model.from_sbml_string(subject.sbml(protocol))
-        known = [name for name in subject.compiled.parameter_names if name in set(model.param_names)]
-        simulator = bngsim.Simulator(model, method="ode", codegen=True, sensitivity_params=known)
+        model = other.Model.from_sbml_string(subject.sbml(protocol))
+        known = [name for name in _parameters(subject) if name in set(model.param_names)]
+        simulator = other.Simulator(model, method="ode", codegen=True, sensitivity_params=known)
         times = [0.0, *subject.times(protocol)]
 
-        def run() -> np.ndarray:
+        def run():  # type: ignore[no-untyped-def]
             model.reset()
-            return np.asarray(simulator.run(sample_times=times, rtol=1e-6, atol=1e-9).species)
+            return simulator.run(sample_times=times, rtol=NOMINAL, atol=1e-3 * NOMINAL)
 
-        run()
+        found = run()
+        states = [name for name in found.species_names if name in subject.compiled.state_index]
+        rows = [list(found.species_names).index(name) for name in states]
+        slopes = np.asarray(found.sensitivities)[1:, rows]
     except Exception as refused:  # its own kinds of error
         print(f"  (bngsim refuses sensitivities of {subject.name}: {refused})")
         return None
-    return run
+    return Peer("bngsim", slopes, states, known, timed(run))
+
+
+@contextmanager
+def amici(subject: Subject, protocol: str) -> Iterator[Peer | None]:
+    """A worker that keeps the compiled model, as long as the block lasts."""
+    interpreter = os.environ.get("AMICI_PYTHON")
+    if not interpreter:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        model, slopes = Path(folder) / "model.xml", Path(folder) / "slopes.npz"
+        model.write_text(subject.sbml(protocol))
+        times = ",".join(map(repr, map(float, subject.times(protocol))))
+        script = Path(__file__).with_name("amici_worker.py")
+        command = [interpreter, script, model, times, ",".join(_parameters(subject)), slopes]
+        paths = os.pathsep.join([str(Path(interpreter).parent), os.environ["PATH"]])  # its own swig and cmake
+        clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PATH": paths}
+        with subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean
+        ) as worker:
+            try:
+                yield _from_worker(subject, worker.stdin, worker.stdout, slopes)
+            finally:
+                worker.stdin.close()
+
+
+def _from_worker(subject: Subject, to, answers, slopes: Path) -> Peer | None:  # type: ignore[no-untyped-def]
+    for line in answers:  # the build says much before it
+        if line.startswith(_REFUSED):
+            print(f"  (AMICI, {subject.name}: {line.strip()})")
+            return None
+        if line.startswith(_READY):
+            break
+    else:
+        print(f"  (AMICI, {subject.name}: the worker ended)")
+        return None
+
+    def seconds() -> float:
+        to.write("\n")
+        to.flush()
+        return float(answers.readline())
+
+    with np.load(slopes) as stored:
+        states, parameters = [str(n) for n in stored["states"]], [str(n) for n in stored["parameters"]]
+        found = stored["slopes"]
+    known = [i for i, name in enumerate(states) if name in subject.compiled.state_index]
+    return Peer("AMICI", found[:, known], [states[i] for i in known], parameters, seconds)

@@ -354,18 +354,18 @@ class CompiledModel:
     def _spent(self) -> dict[int, float]:
         return {}
 
-    def tangent_code(self, lanes: int, padded: int) -> TangentCode:
+    def tangent_code(self, lanes: int) -> TangentCode:
         """The derivative of a Rosenbrock stage, for vectors of `lanes` directions."""
         from cascades.compiler.tangents import build_tangent_code
 
         with _lock:
-            found = self._tangent_codes.get((lanes, padded))
+            found = self._tangent_codes.get(lanes)
             if found is None:
-                found = self._tangent_codes[lanes, padded] = build_tangent_code(self, lanes, padded)
+                found = self._tangent_codes[lanes] = build_tangent_code(self, lanes)
         return found
 
     @cached_property
-    def _tangent_codes(self) -> dict[tuple[int, int], TangentCode]:
+    def _tangent_codes(self) -> dict[int, TangentCode]:
         return {}
 
     @cached_property

@@ -52,12 +52,13 @@ def emit_function(name: str, outputs: Sequence[Expr], rows: Mapping[str, Row], l
     return emit_tape(name, write_tape(outputs, rows), lanes)
 
 
-def emit_tape(name: str, tape: Tape, lanes: int) -> Code:
+def emit_tape(name: str, tape: Tape, lanes: int, numbers: Sequence[str] = ()) -> Code:
+    """Code for a tape.  Arguments in `numbers` hold one number per row, which is the same in all lanes."""
     pieces = _cut(tape)
     crossing, stored = _crossing(tape, pieces)
     rows, n_rows = _assign_rows(crossing)
     places = {value: ("scratch", row) for value, row in rows.items()} | stored
-    writer = _Writer(lanes)
+    writer = _Writer(lanes, numbers)
     texts = []
     for k, piece in enumerate(pieces):
         body = writer.piece(tape, piece, places)
@@ -141,8 +142,8 @@ def _assign_rows(crossing: Mapping[int, tuple[int, int]]) -> tuple[dict[int, int
 class _Writer:
     """Writes the operations of one function as text; remembers what has to be declared."""
 
-    def __init__(self, lanes: int):
-        self.lanes, self.type = lanes, _type(lanes)
+    def __init__(self, lanes: int, numbers: Sequence[str] = ()):
+        self.lanes, self.type, self.numbers = lanes, _type(lanes), numbers
         self.mask = "i1" if lanes == 1 else f"<{lanes} x i1>"
         self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
         self.libm: set[str] = set()
@@ -189,9 +190,20 @@ class _Writer:
             self.known[i] = self.constant(float.fromhex(step[1]))
         else:
             argument, row = step[1:] if step[0] == "load" else places[i]
+            if argument in self.numbers and self.lanes > 1:
+                self.known[i] = self._spread(argument, row)
+                return self.known[i]
             pointer = self._pointer(argument, row)
             self.known[i] = self._new(f"load {self.type}, ptr {pointer}, align {8 * self.lanes}")
         return self.known[i]
+
+    def _spread(self, argument: str, row: int) -> str:
+        """A number of an argument in all lanes."""
+        pointer = self._new(f"getelementptr double, ptr %{argument}, i64 {row}")
+        value = self._new(f"load double, ptr {pointer}, align 8")
+        first = self._new(f"insertelement {self.type} poison, double {value}, i32 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self._new(f"shufflevector {self.type} {first}, {self.type} poison, {zeros}")
 
     def constant(self, value: float) -> str:
         bits = f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"

@@ -67,24 +67,24 @@ def integrate_tangents(
     from cascades.kernels.vectors import lane_tuple, native_lanes
 
     width = native_lanes()
-    compiled_lanes = compiled.lane_code(width)
+    compiled_lanes = compiled.lane_code(1)
     code = pack_code(compiled_lanes)
-    members = np.tile(y, (width, 1)), np.tile(p, (width, 1))
     times = np.ascontiguousarray(times, dtype=np.float64)
     stops = stops if stops is not None else resolve(None, compiled.equations)
     atol = absolute_tolerance(compiled, rtol)
-    job = make_job(Integration(compiled, times, *members, [stops], rtol, atol), _MAX_STEPS)
-    state = lanes.make_lanes(width)
-    rows = lanes.make_rows(width, buffer_sizes(compiled_lanes), atol)
-    groups = _Groups.make(compiled, width, times.size, p, y_slopes, p_slopes)
+    job = make_job(Integration(compiled, times, y[None], p[None], [stops], rtol, atol), _MAX_STEPS)
+    state = lanes.make_lanes(1)
+    rows = lanes.make_rows(1, buffer_sizes(compiled_lanes), atol)
+    groups = _Groups.make(compiled, width, times.size, y_slopes, p_slopes)
     crossing = _Crossing(compiled, groups, rows, state)
     events = Events(compiled, crossing)
+    marks = (lane_tuple(1), lane_tuple(lanes.vector_width(1)))
     if compiled_lanes.algebraic.size:
         groups.memory["stop"][0] = -1  # the first settling counts as a jump
     while True:
         try:
             reason = tangents.run_tangents(
-                lane_tuple(width), code.record, job.record, state, rows.record, groups.memory.record, _BUDGET
+                *marks, code.record, job.record, state, rows.record, groups.memory.record, _BUDGET
             )
         except KeyboardInterrupt:
             job["halt"][0] = 1
@@ -108,7 +108,7 @@ def integrate_tangents(
 
 @dataclass(frozen=True, eq=False)
 class _Groups:
-    """The derivatives in the driver's layout: groups of rows p, q, s, v, one direction per lane."""
+    """The derivatives in the kernel's layout: groups of rows q, s, v, one direction per lane."""
 
     memory: Memory
     width: int
@@ -118,50 +118,49 @@ class _Groups:
 
     @classmethod
     def make(
-        cls,
-        compiled: CompiledModel,
-        width: int,
-        n_times: int,
-        p: np.ndarray,
-        y_slopes: np.ndarray,
-        p_slopes: np.ndarray,
+        cls, compiled: CompiledModel, width: int, n_times: int, y_slopes: np.ndarray, p_slopes: np.ndarray
     ) -> _Groups:
         from cascades.kernels.lanes import pack, padded_states
+        from cascades.kernels.rodas5p import STAGES
         from cascades.kernels.tangents import TANGENTS
         from cascades.kernels.vectors import aligned_rows
 
-        n, d = y_slopes.shape
-        m = p.size
+        (n, d), m = y_slopes.shape, p_slopes.shape[0]
         n_groups = -(-d // width)
-        padded = padded_states(width, n)
-        code = compiled.tangent_code(width, padded)
+        code = compiled.tangent_code(width)
+        start, entries = _entries(code.rows, code.parameters, p_slopes, width)
+        calls = STAGES // width
         arrays = {
-            "blocks": aligned_rows(16 * padded, width),
-            "groups": aligned_rows(max(n_groups, 1) * (2 * m + 2 * n), width),
-            "initial": aligned_rows(max(n_groups, 1) * (2 * m + 2 * n), width),
-            "du": aligned_rows(8 * padded, width),
-            "k": aligned_rows(1, width),
-            "probe": aligned_rows(padded, width),
-            "x": aligned_rows(code.n_context, width),
+            "points": aligned_rows(STAGES * padded_states(1, n) // width, width),
+            "blocks": aligned_rows(calls * 2 * n, width),
+            "fixed": aligned_rows(code.n_fixed, 1),
+            "context": aligned_rows(calls * 2, width),
+            "coefficients": aligned_rows(calls * (code.rows.size + code.n_pushes), width),
+            "pushes": aligned_rows(STAGES * code.n_pushes + 1, 1),
+            "groups": aligned_rows(max(n_groups, 1) * (m + 2 * n), width),
+            "initial": aligned_rows(max(n_groups, 1) * (m + 2 * n), width),
+            "du": aligned_rows(STAGES * n, width),
+            "probe": aligned_rows(n, width),
             "out": np.full((n_times, n, d), np.nan),
+            "start": start,
+            "entries": entries,
             "stop": np.zeros(1, dtype=np.int64),
             "output": np.zeros(1, dtype=np.int64),
         }
         numbers = {
-            "tangent": code.tangent, "n_groups": n_groups, "n_directions": d, "m": m,
-            "n_context": code.n_context - 2 - n,
+            "slopes": code.slopes, "follow": code.follow, "n_groups": n_groups, "n_directions": d, "m": m,
+            "n_entries": code.rows.size, "n_pushes": code.n_pushes,
         }  # fmt: skip
         found = cls(pack(TANGENTS, arrays, numbers), width, n, m, d)
         for name in ("groups", "initial"):
             view = found.view(name)
-            view[:, :m] = p[None, :, None]
-            found.write(view[:, m : 2 * m], p_slopes)
-            found.write(view[:, 2 * m : 2 * m + n], y_slopes)
+            found.write(view[:, :m], p_slopes)
+            found.write(view[:, m : m + n], y_slopes)
         return found
 
     def view(self, name: str) -> np.ndarray:
         """Shape (groups, rows, lanes)."""
-        return self.memory[name].reshape(-1, 2 * self.m + 2 * self.n, self.width)
+        return self.memory[name].reshape(-1, self.m + 2 * self.n, self.width)
 
     def write(self, part: np.ndarray, slopes: np.ndarray) -> None:
         """Fill rows (groups, k, lanes) from slopes of shape (k, directions)."""
@@ -176,14 +175,29 @@ class _Groups:
 
     @property
     def s(self) -> np.ndarray:
-        return self.read(2 * self.m, self.n)
+        return self.read(self.m, self.n)
 
     @property
     def q(self) -> np.ndarray:
-        return self.read(self.m, self.m)
+        return self.read(0, self.m)
 
     def set_s(self, slopes: np.ndarray) -> None:
-        self.write(self.view("groups")[:, 2 * self.m : 2 * self.m + self.n], slopes)
+        self.write(self.view("groups")[:, self.m : self.m + self.n], slopes)
+
+
+def _entries(
+    rows: np.ndarray, parameters: np.ndarray, p_slopes: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each group's entries begin, and (row, parameter, place) of all, one after the other."""
+    m, d = p_slopes.shape
+    n_groups = -(-d // width)
+    moves = np.zeros((m, n_groups * width), dtype=bool)
+    moves[:, :d] = p_slopes != 0.0
+    by_group = np.logical_or.reduce(moves.reshape(m, n_groups, width), axis=2)
+    group, place = np.nonzero(by_group[parameters].T)
+    start = np.searchsorted(group, np.arange(n_groups + 1)).astype(np.int64)
+    table = np.column_stack([rows[place], parameters[place], place])
+    return start, np.ascontiguousarray(table, dtype=np.int64).ravel()
 
 
 @dataclass
@@ -277,7 +291,7 @@ class _Crossing:
 
     def _rates_with_known_modes(self, t: float) -> np.ndarray:
         """The rates as the step just taken saw them."""
-        code = self.compiled.lane_code(self.groups.width)
+        code = self.compiled.lane_code(1)
         out = self.rows["keep"]
         self.rows["x"][0] = t
         function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.rates)
