@@ -1,5 +1,4 @@
-"""Two tasks in sequence: how much of the first is lost while the second is learned, with and without
-protection.
+"""Two tasks in sequence: what learning the second costs the first, with and without protection.
 
 A task is a pairing of a group of inputs with a group of neurons: both are driven together, so that the
 calcium rule potentiates the synapses between them.  The second task drives the same inputs with other

@@ -14,6 +14,7 @@ from typing import Any
 
 import cascades
 from cascades.continuation import OrbitBranch, Pulse, Rhythm, rhythmic_orbits
+from cascades.continuation.rhythm import RESOLUTION
 from cascades.plot import DOWN, UP, new_figure
 
 RATES = (0.05, 60.0)  # Hz
@@ -25,10 +26,10 @@ def main(arguments: list[str]) -> int:
     spine = cascades.compile_model(cascades.load_model(options.model))
     states = [state for state in cascades.equilibria(spine) if state.is_stable]
     rhythm = Rhythm(RATES[0], (Pulse("glutamate"),))
-    intervals = options.intervals
+    resolution = options.resolution
     found: dict[str, OrbitBranch] = {}
     for name, state in (("UP", states[-1]), ("DOWN", states[0])):
-        found[name] = rhythmic_orbits(spine, rhythm, "rate", RATES, start=state, intervals=intervals)
+        found[name] = rhythmic_orbits(spine, rhythm, "rate", RATES, start=state, resolution=resolution)
         folds = found[name].of_kind("fold of cycles")
         listed = ", ".join(f"{point.value:.6g} Hz" for point in folds) or "none"
         print(f"{name:<5} responses: {len(found[name])}; folds at {listed}; {found[name].stopped_because}")
@@ -62,8 +63,6 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("model", nargs="?", default="spine_graupner_2007")
     parser.add_argument("--show", default="S", help="the state or observable to draw")
     parser.add_argument("--quick", action="store_true", help="the same")
-    parser.add_argument(
-        "--intervals", type=int, default=60, help="of the mesh: raise it until the folds stay"
-    )
+    parser.add_argument("--resolution", type=float, default=RESOLUTION, help="error between mesh points")
     parser.add_argument("--out", type=Path, default=Path("out"))
     return parser.parse_args(arguments)

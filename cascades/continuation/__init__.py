@@ -8,7 +8,8 @@ from cascades.continuation.diagram import RegionMap, branches, region_map
 from cascades.continuation.ensemble import BranchEnsemble, branch_ensemble
 from cascades.continuation.equilibria import equilibria
 from cascades.continuation.one_parameter import continuation
-from cascades.continuation.orbits import Orbit, OrbitBranch, orbit_from_simulation, periodic_orbits
+from cascades.continuation.orbit_branch import Orbit, OrbitBranch
+from cascades.continuation.orbits import orbit_from_simulation, periodic_orbits
 from cascades.continuation.problem import Problem
 from cascades.continuation.rhythm import Pulse, Rhythm, rhythmic_orbits
 from cascades.continuation.separatrix import Separatrix, Threshold, outcomes, separatrix, thresholds

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     import xarray
 
 POSITIVE_TOLERANCE = 1e-9  # of a state's size
-MARKERS = {"fold": "o", "hopf": "s", "branch point": "D", "cusp": "^", "bogdanov-takens": "v"}
+MARKERS = {
+    "fold": "o",
+    "hopf": "s",
+    "branch point": "D",
+    "isola centre": "x",
+    "cusp": "^",
+    "bogdanov-takens": "v",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class SpecialPoint:
     """A refined point: it solves the system of equations that defines its kind.
 
-    kind : "fold", "hopf", "branch point", "cusp", "bogdanov-takens", "generalised hopf",
+    kind : "fold", "hopf", "branch point", "isola centre", "cusp", "bogdanov-takens", "generalised hopf",
         "zero-hopf", "hopf-hopf", "user", "end"; for orbits "fold of cycles", "period doubling",
         "neimark-sacker"
     value : the followed parameter (of two, the first)

@@ -9,6 +9,7 @@ Kernevez 1991, Int. J. Bifurcation Chaos 1:745-772); it is of order 2 m at the m
 from __future__ import annotations
 
 import abc
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -24,6 +25,7 @@ from cascades.continuation.scaled import Axis
 DEGREE = 4
 DENSE_UP_TO = 240  # unknowns at mesh points
 SWEEPS, CONVERGED = 12, 1e-9
+FEWEST, MOST_PER_SEGMENT = 8, 400
 
 
 @lru_cache
@@ -39,6 +41,15 @@ def basis(m: int = DEGREE) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
     slopes[:, 1:] = powers[:, :-1] * np.arange(1, m + 1)
     top = inverse[m] * np.prod(np.arange(1, m + 1))
     return powers @ inverse, slopes @ inverse, weights, top
+
+
+@lru_cache
+def error_constant(m: int = DEGREE) -> float:
+    """The error between mesh points in units of h^(m+1) times the (m+1)-th derivative: the largest
+    |integral of (s - c_1) ... (s - c_m)| / m! over [0, 1], c the Gauss points."""
+    points = 0.5 * (np.polynomial.legendre.leggauss(m)[0] + 1.0)
+    integral = np.polyint(np.poly(points))
+    return float(np.abs(np.polyval(integral, np.linspace(0.0, 1.0, 1001))).max() / math.factorial(m))
 
 
 def interpolate(nodes: np.ndarray, where: np.ndarray, m: int = DEGREE) -> np.ndarray:
@@ -82,6 +93,10 @@ class Cycle(abc.ABC):
     def in_range(self, w: np.ndarray) -> str:
         """Empty, or why the curve ends."""
 
+    @abc.abstractmethod
+    def typical_sizes(self, problem: Problem, nodes: np.ndarray) -> np.ndarray:
+        """What counts as large for each state of an orbit with node states (N, m+1, n)."""
+
 
 @dataclass(frozen=True)
 class FreeCycle(Cycle):
@@ -119,6 +134,9 @@ class FreeCycle(Cycle):
         if w[1] > self.axis.to_theta(self.axis.high):
             return f"{self.name} reached the upper end of its range, {self.axis.high:g}"
         return ""
+
+    def typical_sizes(self, problem: Problem, nodes: np.ndarray) -> np.ndarray:
+        return np.maximum(problem.scale, np.abs(nodes).max(axis=(0, 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +184,11 @@ class Condensed(Linear):
     phase: np.ndarray  # (N m n + f), or empty where the phase is not free
     phase_residual: float
 
+    @cached_property
+    def multipliers(self) -> np.ndarray:
+        """Floquet multipliers, largest first."""
+        return multipliers(self.growth)
+
     def newton(self, row: np.ndarray, gap: float) -> tuple[np.ndarray, float]:
         return self._solve(row, gap, self.end_residual, self.inner_residual, self.phase_residual)
 
@@ -210,6 +233,8 @@ class OrbitCurve(Curve):
     size: np.ndarray
     reference: np.ndarray
     """States (N, m+1, n) whose phase is kept."""
+    resolution: float | None = None
+    """The largest error between mesh points, in sizes; without it the number of intervals is kept."""
 
     @cached_property
     def n(self) -> int:
@@ -364,31 +389,58 @@ def multipliers(growth: np.ndarray) -> np.ndarray:
     return found[np.argsort(-np.abs(found), kind="stable")]
 
 
-def adapted(mesh: Mesh, nodes: np.ndarray, size: np.ndarray) -> tuple[Mesh, np.ndarray]:
-    """A mesh of as many intervals that shares out the (m+1)-th derivative evenly within each segment,
-    and the node states on it."""
-    new_fraction = mesh.fraction.copy()
-    new_nodes = nodes.copy()
-    top = basis()[3]
+def adapted(mesh: Mesh, nodes: np.ndarray, size: np.ndarray, resolution: float | None = None) -> Mesh:
+    """A mesh that shares out the (m+1)-th derivative evenly within each segment.
+
+    Parameters
+    ----------
+    nodes, size : states (N, m+1, n) and what counts as large, (n,)
+    resolution : the largest error between mesh points, in sizes, which sets the number of intervals; as
+        many as before, if missing
+    """
+    parts = []
     for s in np.unique(mesh.segment):
         mine = np.flatnonzero(mesh.segment == s)
-        if mine.size < 3:
-            continue
         h = mesh.fraction[mine]
-        highest = np.einsum("k,ikn->in", top, nodes[mine] / size) / h[:, None] ** DEGREE
-        middle = 0.5 * (h[1:] + h[:-1])
-        change = np.linalg.norm(np.diff(highest, axis=0), axis=1) / middle
-        both = np.concatenate([[change[0]], 0.5 * (change[1:] + change[:-1]), [change[-1]]])
-        density = both ** (1.0 / (DEGREE + 1))
-        density = density + 0.05 * max(float(h @ density), 1e-12)
+        density = _density(h, nodes[mine] / size) if mine.size >= 3 else np.ones(mine.size)
         edges = np.concatenate([[0.0], np.cumsum(h)])
         mass = np.concatenate([[0.0], np.cumsum(density * h)])
-        new_edges = np.interp(np.linspace(0.0, mass[-1], mine.size + 1), mass, edges)
-        new_edges[-1] = edges[-1]
-        new_fraction[mine] = np.diff(new_edges)
-        grid = new_edges[:-1, None] + np.diff(new_edges)[:, None] * np.linspace(0.0, 1.0, DEGREE + 1)
-        flat = grid.ravel()
-        old = np.clip(np.searchsorted(edges, flat, side="right") - 1, 0, mine.size - 1)
+        count = mine.size
+        if resolution is not None:
+            wanted = mass[-1] * (error_constant() / resolution) ** (1.0 / (DEGREE + 1))
+            count = int(np.clip(np.ceil(wanted), FEWEST, MOST_PER_SEGMENT))
+        new_edges = np.interp(np.linspace(0.0, mass[-1], count + 1), mass, edges)
+        parts.append((np.full(count, s), np.diff(new_edges) / new_edges[-1]))
+    segments, fractions = zip(*parts, strict=True)
+    return Mesh(np.concatenate(segments), np.concatenate(fractions))
+
+
+def _density(h: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """The root of the (m+1)-th derivative that makes the error of an interval (density h)^(m+1) times a
+    constant, shape (intervals,)."""
+    highest = np.einsum("k,ikn->in", basis()[3], nodes) / h[:, None] ** DEGREE
+    middle = 0.5 * (h[1:] + h[:-1])
+    change = np.linalg.norm(np.diff(highest, axis=0), axis=1) / middle
+    both = np.concatenate([[change[0]], 0.5 * (change[1:] + change[:-1]), [change[-1]]])
+    density: np.ndarray = both ** (1.0 / (DEGREE + 1))
+    return density + 0.05 * max(float(h @ density), 1e-12)
+
+
+def divided(mesh: Mesh) -> Mesh:
+    """The mesh with every interval halved."""
+    return Mesh(np.repeat(mesh.segment, 2), 0.5 * np.repeat(mesh.fraction, 2))
+
+
+def moved(mesh: Mesh, onto: Mesh, nodes: np.ndarray) -> np.ndarray:
+    """Node states (N, m+1, k) of the same polynomials on another mesh."""
+    parts = []
+    for s in np.unique(mesh.segment):
+        mine, new = mesh.segment == s, onto.segment == s
+        h = mesh.fraction[mine]
+        edges = np.concatenate([[0.0], np.cumsum(h)])
+        places = onto.start[new][:, None] + onto.fraction[new][:, None] * np.linspace(0.0, 1.0, DEGREE + 1)
+        flat = places.ravel()
+        old = np.clip(np.searchsorted(edges, flat, side="right") - 1, 0, h.size - 1)
         where = (flat - edges[old]) / h[old]
-        new_nodes[mine] = interpolate(nodes[mine][old], where).reshape(mine.size, DEGREE + 1, -1)
-    return Mesh(mesh.segment, new_fraction), new_nodes
+        parts.append(interpolate(nodes[mine][old], where).reshape(*places.shape, -1))
+    return np.concatenate(parts)

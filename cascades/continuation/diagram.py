@@ -13,11 +13,13 @@ from cascades.continuation.branch import Branch, SpecialPoint, positivity
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.equilibria import SAME, all_roots, polished
 from cascades.continuation.events import EquilibriumCurve
+from cascades.continuation.isolas import folds_elsewhere
 from cascades.continuation.one_parameter import curve_point, refuse_idle, trace
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Axis, make_axis, scaled
 from cascades.continuation.search import sizes, solve
 from cascades.continuation.settings import ContinuationSettings
+from cascades.continuation.sparse import is_large
 from cascades.errors import NoEquilibrium
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def branches(
     """All branches of equilibria over a range of a parameter: isolas and crossing branches too.
 
     At `cuts` values of the parameter all equilibria are searched for; each that is on no known branch
-    is followed.  At branch points the crossing branch is entered.
+    is followed.  At branch points the crossing branch is entered.  Isolas between two cuts are found
+    where they are connected with a known fold by a curve of folds in another parameter.
 
     Raises
     ------
@@ -64,6 +67,9 @@ def branches(
             _add(found, problem, parameter, axis, x, q, settings)
     if not found:
         raise failure or NoEquilibrium("none was found in the range", {}, np.inf)
+    if not is_large(problem):
+        for x, at in list(folds_elsewhere(problem, parameter, axis, found)):
+            _add(found, problem, parameter, axis, x, at, settings)
     return found
 
 

@@ -17,7 +17,9 @@ import numpy as np
 from cascades.continuation.arclength import CurvePoint, correct, follow, point_at
 from cascades.continuation.collocation import DEGREE, Cycle, OrbitCurve, even_mesh
 from cascades.continuation.compiled import as_problem
-from cascades.continuation.orbits import SETTINGS, OrbitBranch, remeshed, trace_orbits
+from cascades.continuation.orbit_branch import OrbitBranch
+from cascades.continuation.orbit_trace import remeshed, trace_orbits
+from cascades.continuation.orbits import SETTINGS
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import make_axis
 from cascades.continuation.search import find_one
@@ -28,6 +30,9 @@ from cascades.steady import SteadyState
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
+RESOLUTION = 1e-5
+FIRST_INTERVALS = 20
+SMALLEST = 1e-6  # of a state's scale: the least that counts as large where a state stays small
 SHORTEST = 1e-6  # of a period: pulses nearer than this have met
 
 
@@ -68,7 +73,7 @@ def rhythmic_orbits(
     *,
     start: SteadyState | Mapping[str, float] | np.ndarray | None = None,
     values: Mapping[str, float] | None = None,
-    intervals: int = 20,
+    resolution: float = RESOLUTION,
     settings: ContinuationSettings = SETTINGS,
 ) -> OrbitBranch:
     """Periodic responses to a rhythm, from the one that grows out of an equilibrium, followed towards
@@ -79,7 +84,8 @@ def rhythmic_orbits(
     along : "rate", "size TARGET", "delay TARGET", or a parameter of the model
     bounds : (low, high); the branch is entered where the rhythm (or the model) stands, moved into them
     start : the equilibrium without pulses from which the response grows: UP or DOWN
-    intervals : mesh intervals between two pulses
+    resolution : error of the states between mesh points, in sizes, that sets the number of mesh
+        intervals; folds are confirmed on a mesh twice as fine, or dropped
 
     Raises
     ------
@@ -102,7 +108,7 @@ def rhythmic_orbits(
         q[k] = min(max(q[k], low), high)
     x = find_one(problem, q, guess)
     jumps = np.array([_jump(compiled, problem, pulse, q) for pulse in rhythm.pulses])
-    grown = _grown(problem, q, rhythm, jumps, x, intervals)
+    grown = _grown(problem, q, rhythm, jumps, x, resolution)
     cycle = _cycle(problem, q, rhythm, jumps, along, (low, high), settings)
     nodes, _ = grown[0].unpack(grown[1].u)
     curve = replace(grown[0], cycle=cycle)
@@ -184,6 +190,10 @@ class ForcedCycle(Cycle):
         lengths = self.durations(w)[0]
         return "two pulses meet" if lengths.min() < SHORTEST * lengths.sum() else ""
 
+    def typical_sizes(self, problem: Problem, nodes: np.ndarray) -> np.ndarray:
+        """By what the states do: open channels are few, and what they do in a millisecond matters."""
+        return np.maximum(SMALLEST * problem.scale, np.abs(nodes).max(axis=(0, 1)))
+
 
 def _jump(compiled: CompiledModel | Problem, problem: Problem, pulse: Pulse, q: np.ndarray) -> np.ndarray:
     """What a pulse of size 1 adds to the independent states, shape (n,)."""
@@ -245,14 +255,14 @@ def _cycle(
 
 
 def _grown(
-    problem: Problem, q: np.ndarray, rhythm: Rhythm, units: np.ndarray, x: np.ndarray, intervals: int
+    problem: Problem, q: np.ndarray, rhythm: Rhythm, units: np.ndarray, x: np.ndarray, resolution: float
 ) -> tuple[OrbitCurve, CurvePoint]:
     """The response as the pulses grow from nothing to their size."""
     cycle = _cycle(problem, q, rhythm, units, "all sizes", (0.0, 1.0), ContinuationSettings())
-    mesh = even_mesh([intervals] * len(rhythm.pulses))
+    mesh = even_mesh([FIRST_INTERVALS] * len(rhythm.pulses))
     nodes = np.broadcast_to(x, (mesh.n_intervals, DEGREE + 1, x.size)).copy()
     size = np.maximum(problem.scale, np.abs(x))
-    curve = OrbitCurve(problem, cycle, mesh, size, nodes)
+    curve = OrbitCurve(problem, cycle, mesh, size, nodes, resolution)
     u = curve.pack(nodes, np.zeros(1))
     row = np.zeros(u.size)
     row[-1] = 1.0

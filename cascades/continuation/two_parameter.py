@@ -10,6 +10,7 @@ import numpy as np
 
 from cascades.continuation.arclength import Curve, CurvePoint, Dense, any_tangent, follow, point_at
 from cascades.continuation.branch import Branch, SpecialPoint
+from cascades.continuation.branch_point import crossing_tangents, refine_extremum
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.events import is_between, special_point
 from cascades.continuation.fold import FoldSystem, fold_system
@@ -47,8 +48,8 @@ def fold_curve(
     """The curve of folds through `fold` in the plane of two parameters.
 
     Its special points are cusps, Bogdanov-Takens points and zero-Hopf points, each refined, with the
-    coefficients of its normal form; and "extremum" points, where the curve turns back in the second
-    parameter: there isolas are born or merge with another branch.
+    coefficients of its normal form; and, where the curve turns back in the second parameter, the isola
+    centres and branch points of the branches in the first one: there an isola is born, or merges.
 
     Parameters
     ----------
@@ -391,12 +392,14 @@ def _look(
             half.special.append(record)
             return u
     if kind in ("cusp", "bogdanov-takens"):
-        _, q = tests.scaled.unpack(tests.equilibrium(guess))
-        place = ", ".join(
-            f"{tests.scaled.problem.parameter_names[x.k]} = {q[x.k]:.6g}" for x in tests.scaled.axes
-        )
+        place = _place(tests.scaled, tests.equilibrium(guess))
         half.dropped.append(f"a {kind} point near {place} could not be refined")
     return None
+
+
+def _place(scaled: Scaled, u: np.ndarray) -> str:
+    _, q = scaled.unpack(u)
+    return ", ".join(f"{scaled.problem.parameter_names[x.k]} = {q[x.k]:.6g}" for x in scaled.axes)
 
 
 def _refined(tests: _FoldTests | _HopfTests, test: Test, guess: np.ndarray) -> np.ndarray | None:
@@ -418,14 +421,19 @@ def _refined(tests: _FoldTests | _HopfTests, test: Test, guess: np.ndarray) -> n
 
 
 def _extremum(half: _Half, tests: _FoldTests | _HopfTests, a: CurvePoint, b: CurvePoint) -> None:
-    """Where the second parameter turns back along the curve, by Newton on the tangent."""
-    n = tests.scaled.n
-    curve = _Renewed(tests)
-
-    def slope(u: np.ndarray) -> float:
-        return float(point_at(curve, u, a.tangent).tangent[n + 1])
-
+    """Where the second parameter turns back along a curve of folds: branches in the first parameter
+    cross there, or an isola shrinks to a point."""
+    if not isinstance(tests, _FoldTests):
+        return
+    scaled, n = tests.scaled, tests.scaled.n
     guess = a.u + (b.u - a.u) * (a.tangent[n + 1] / (a.tangent[n + 1] - b.tangent[n + 1]))
-    u = _refined(tests, slope, guess)
-    if u is not None and is_between(u, a, b) and isinstance(tests, _FoldTests):
-        half.special.append(special_point(tests.scaled, "extremum", u, {}))
+    root = refine_extremum(scaled, guess)
+    if not root.converged or not is_between(root.u, a, b):
+        place = _place(scaled, guess)
+        half.dropped.append(f"a branch point or isola centre near {place} could not be refined")
+        return
+    x, q = scaled.unpack(root.u)
+    branch = scaled.at(q).with_axes(scaled.axes[0])
+    tangents = crossing_tangents(branch, branch.pack(x, q))
+    kind = "branch point" if tangents else "isola centre"
+    half.special.append(special_point(scaled, kind, root.u, {}, tangents))

@@ -42,6 +42,7 @@ class Hierarchy:
             return set()
         settings = [f.root for plan in prepared.plans for _, one in plan.periods for f in one.values()]
         settings += [f.root for f in prepared.defaults.values()]
+        settings += [formula for feature in self.problem.features for formula in feature.formulas]
         in_model = set(prepared.compiled.parameter_names) | free_symbols(*settings)
         return {p.id for p in self.problem.estimated if p.prior is None} - in_model
 
@@ -115,7 +116,7 @@ class Hierarchy:
             x = self.complete(x[None])[0]
         evaluation = self.objective.evaluate(x, slopes=True)
         x = x.copy()
-        if self.noise and not evaluation.failed_rows.size:
+        if self.noise and not evaluation.n_failed:
             comparison = evaluation.comparison
             sigma = comparison.sigma.copy()
             self._set_noise(x, comparison.simulated, sigma)  # the simulation does not depend on it

@@ -74,7 +74,7 @@ class Identifiability:
 def identifiability(problem: FitProblem, x: np.ndarray | None = None) -> Identifiability:
     """The local analysis at `x` (the nominal parameters if None)."""
     x = problem.nominal if x is None else np.asarray(x, float)
-    rows = problem.objective.evaluate(x, slopes=True).comparison.information_rows
+    rows = problem.objective.evaluate(x, slopes=True).information_rows
     _, singular, directions = np.linalg.svd(rows, full_matrices=True)
     singular = np.concatenate([singular, np.zeros(x.size - singular.size)])
     rank = int(np.count_nonzero(singular > GAP * singular.max(initial=0.0)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from cascades.fitting.experiments import Context, Reading, run
 from cascades.fitting.likelihood import Comparison, Data
 from cascades.fitting.prepare import Prepared, prepare
 from cascades.fitting.priors import log_prior
+from cascades.fitting.quantities import evaluate_feature
+from cascades.fitting.statements import Term
 from cascades.fitting.tangents import Failure
 
 if TYPE_CHECKING:
@@ -39,11 +41,35 @@ class FailedExperiment:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A comparison with the data and what failed on the way."""
+    """A comparison with the data and what failed on the way.
+
+    terms : contributions of the features that could be computed, by name
+    failed_rows : measurements that could not;  n_failed : these, and the features that could not
+    """
 
     comparison: Comparison
     failures: tuple[FailedExperiment, ...]
     failed_rows: np.ndarray
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    n_failed: int = 0
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.comparison.log_likelihood + sum(term.log_likelihood for term in self.terms.values())
+
+    @property
+    def gradient(self) -> np.ndarray:
+        return self.comparison.gradient + sum(term.gradient for term in self.terms.values())
+
+    @property
+    def information_rows(self) -> np.ndarray:
+        """R with R'R the information of measurements and features, shape (rows, parameters)."""
+        return np.vstack([self.comparison.information_rows, *(term.rows for term in self.terms.values())])
+
+    @property
+    def information(self) -> np.ndarray:
+        rows = self.information_rows
+        return rows.T @ rows
 
 
 class Objective:
@@ -58,21 +84,21 @@ class Objective:
 
     @cached_property
     def is_least_squares(self) -> bool:
-        """Whether the noise is normal and there are no priors, so that squares add up."""
-        return not self.prepared.data.is_laplace.any() and all(
+        """Whether the noise is normal and there are no priors or features, so that squares add up."""
+        return not (self.prepared.data.is_laplace.any() or self.problem.features) and all(
             parameter.prior is None for parameter in self.problem.estimated
         )
 
     def log_likelihood(self, x: np.ndarray) -> float:
         evaluation = self.evaluate(x, slopes=False)
         penalty, _ = self._penalty(np.asarray(x, float), evaluation)
-        return evaluation.comparison.log_likelihood - penalty
+        return evaluation.log_likelihood - penalty
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """Of the log-likelihood, shape (parameters,)."""
         evaluation = self.evaluate(x, slopes=True)
         _, slope = self._penalty(np.asarray(x, float), evaluation)
-        return evaluation.comparison.gradient - slope
+        return evaluation.gradient - slope
 
     def log_posterior(self, x: np.ndarray) -> float:
         """Log-likelihood plus the log-density of the priors."""
@@ -91,13 +117,12 @@ class Objective:
         """The same from an evaluation that is there already."""
         penalty, slope = self._penalty(x, evaluation)
         prior, prior_slope, prior_bend = log_prior(self.problem, x)
-        comparison = evaluation.comparison
-        information = comparison.fisher_information + np.diag(prior_bend)
-        if evaluation.failed_rows.size:
+        information = evaluation.information + np.diag(prior_bend)
+        if evaluation.n_failed:
             information = information + np.eye(x.size)
         return (
-            comparison.log_likelihood - penalty + prior,
-            comparison.gradient - slope + prior_slope,
+            evaluation.log_likelihood - penalty + prior,
+            evaluation.gradient - slope + prior_slope,
             information,
         )
 
@@ -105,7 +130,7 @@ class Objective:
         """Minus the log-posterior at many points, shape (points, parameters), as one batch."""
         found = []
         for x, evaluation in zip(points, self.evaluate_many(points, slopes=False), strict=True):
-            likelihood = evaluation.comparison.log_likelihood - self._penalty(x, evaluation)[0]
+            likelihood = evaluation.log_likelihood - self._penalty(x, evaluation)[0]
             found.append(-likelihood - log_prior(self.problem, x)[0])
         return np.array(found)
 
@@ -114,7 +139,8 @@ class Objective:
         return self.evaluate(x, slopes=False).comparison.residuals
 
     def fisher_information(self, x: np.ndarray) -> np.ndarray:
-        return self.evaluate(x, slopes=True).comparison.fisher_information
+        """Of measurements and features, without priors, shape (parameters, parameters)."""
+        return self.evaluate(x, slopes=True).information
 
     def least_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals for a least-squares solver, and their derivatives."""
@@ -131,7 +157,7 @@ class Objective:
         return residuals, slopes
 
     def _penalty(self, x: np.ndarray, evaluation: Evaluation) -> tuple[float, np.ndarray]:
-        count = evaluation.failed_rows.size
+        count = evaluation.n_failed
         if not count:
             return 0.0, np.zeros(x.size)
         away = x - self.problem.nominal
@@ -151,13 +177,22 @@ class Objective:
         ]
         sheets = [_Sheet(self.prepared.data, width) for _ in points]
         for plan in self.prepared.plans:
-            found = run(self.prepared, plan, contexts, self.rtol)
-            for sheet, context, result in zip(sheets, contexts, found, strict=True):
+            results = run(self.prepared, plan, contexts, self.rtol)
+            for sheet, context, result in zip(sheets, contexts, results, strict=True):
                 if isinstance(result, Failure):
                     failed = FailedExperiment(plan.id, result.time, result.reason, context.values)
                     sheet.failures.append(failed)
                 else:
                     sheet.fill(result)
+        for feature in self.problem.features:
+            for sheet, context in zip(sheets, contexts, strict=True):
+                found = evaluate_feature(self.prepared, feature, context, self.rtol)
+                if isinstance(found, Failure):
+                    where = f"{feature.experiment}, {feature.id}"
+                    sheet.failures.append(FailedExperiment(where, found.time, found.reason, context.values))
+                    sheet.n_failed += 1
+                else:
+                    sheet.terms[feature.id] = found
         return [sheet.compare() for sheet in sheets]
 
     def _directions(self, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -177,6 +212,8 @@ class _Sheet:
     def __init__(self, data: Data, width: int):
         self.data = data
         self.failures: list[FailedExperiment] = []
+        self.terms: dict[str, Term] = {}
+        self.n_failed = 0  # features
         n = data.value.size
         self.simulated, self.sigma = np.full(n, np.nan), np.ones(n)
         self.simulated_slopes, self.sigma_slopes = np.zeros((n, width)), np.zeros((n, width))
@@ -196,4 +233,4 @@ class _Sheet:
         comparison = Comparison(
             self.data, self.simulated, self.sigma, self.simulated_slopes, self.sigma_slopes
         )
-        return Evaluation(comparison, tuple(self.failures), rows)
+        return Evaluation(comparison, tuple(self.failures), rows, self.terms, rows.size + self.n_failed)

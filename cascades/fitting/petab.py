@@ -22,5 +22,5 @@ def read_petab(yaml_file: Path) -> FitProblem:
     if version.startswith("1"):
         return read_v1(yaml_file, content)
     if version.startswith("2"):
-        return read_v2(yaml_file)
+        return read_v2(yaml_file, content)
     raise FitError(str(yaml_file), [f"format version {version} is not known (1 and 2 are)"])

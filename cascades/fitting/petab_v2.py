@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cascades.expression import Expr, substitute, symbol
+from cascades.fitting.petab_extension import read_extension
 from cascades.fitting.problem import (
     PREEQUILIBRATION,
     Experiment,
@@ -29,7 +30,7 @@ _NOISE = {
 }
 
 
-def read_v2(yaml_file: Path) -> FitProblem:
+def read_v2(yaml_file: Path, content: dict[str, Any]) -> FitProblem:
     """The problem of a version-2 yaml file, read by the petab library.
 
     Raises FitError for what the library or this package cannot read.
@@ -56,9 +57,12 @@ def read_v2(yaml_file: Path) -> FitProblem:
     known = {experiment.id for experiment in experiments}
     if any(m.experiment not in known for m in measurements):
         experiments.append(Experiment("", (Period(0.0),)))
-    parameters = tuple(_parameter(p) for p in source.parameters)
+    unscaled = tuple(_parameter(p) for p in source.parameters)
+    parameters, features = read_extension(content, yaml_file.parent, unscaled, defects)
     defects.raise_if_any()
-    return FitProblem(yaml_file.stem, model, parameters, observables, tuple(experiments), measurements)
+    return FitProblem(
+        yaml_file.stem, model, parameters, observables, tuple(experiments), measurements, features
+    )
 
 
 def _expr(formula: Any, aliases: dict[str, Expr]) -> Expr:

@@ -53,9 +53,12 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
+    """`plans` are the experiments with measurements; `bare` all experiments, with nothing to read."""
+
     compiled: CompiledModel
     defaults: Mapping[str, Formula]
     plans: tuple[Plan, ...]
+    bare: Mapping[str, Plan]
     data: Data
 
 
@@ -70,8 +73,8 @@ def prepare(problem: FitProblem) -> Prepared:
         several = [e.id for e in problem.experiments if len(e.periods) > 1]
         defects += [f"experiment {name!r}: events with delay in several periods" for name in several]
     known = ours | set(compiled.state_names) | set(compiled.parameter_names) | {"time"}
-    close = _Closing(compiled)
-    plans = []
+    close = Closing(compiled)
+    plans, bare = [], {}
     for experiment in problem.experiments:
         taken = [(i, m) for i, m in enumerate(problem.measurements) if m.experiment == experiment.id]
         plan = Plan(
@@ -80,12 +83,14 @@ def prepare(problem: FitProblem) -> Prepared:
             tuple(_groups(problem, taken, close)),
         )
         defects += _unknown(plan, known)
+        bare[plan.id] = replace(plan, groups=())
         if taken:
             plans.append(plan)
+    defects += _unknown_in_features(problem, close, known)
     if defects:
         raise FitError(problem.name, sorted(set(defects)))
     closed_defaults = {name: Formula(close(formula)) for name, formula in defaults.items()}
-    return Prepared(compiled, closed_defaults, tuple(plans), _data(problem))
+    return Prepared(compiled, closed_defaults, tuple(plans), bare, _data(problem))
 
 
 def _settable(compiled: CompiledModel) -> set[str]:
@@ -116,7 +121,7 @@ def _freed(model: Model, names: set[str]) -> tuple[Model, dict[str, Expr]]:
     return changed, freed
 
 
-class _Closing:
+class Closing:
     """Formulas over the model's quantities to formulas over states, parameters and fit parameters."""
 
     def __init__(self, compiled: CompiledModel):
@@ -126,11 +131,11 @@ class _Closing:
         return substitute([formula], self.observables)[0]
 
 
-def _settings(period: Period, close: _Closing) -> dict[str, Formula]:
+def _settings(period: Period, close: Closing) -> dict[str, Formula]:
     return {name: Formula(close(as_expr(formula))) for name, formula in period.settings.items()}
 
 
-def _groups(problem: FitProblem, taken: list[tuple[int, Measurement]], close: _Closing) -> list[Group]:
+def _groups(problem: FitProblem, taken: list[tuple[int, Measurement]], close: Closing) -> list[Group]:
     by_id = {observable.id: observable for observable in problem.observables}
     together: dict[tuple[object, ...], list[tuple[int, float]]] = {}
     for i, m in taken:
@@ -162,11 +167,23 @@ def _unknown(plan: Plan, known: set[str]) -> list[str]:
     return [f"experiment {plan.id!r}: no quantity named {name!r}" for name in missing]
 
 
+def _unknown_in_features(problem: FitProblem, close: Closing, known: set[str]) -> list[str]:
+    """Experiments and names that the features refer to in vain."""
+    experiments = {experiment.id for experiment in problem.experiments}
+    defects = []
+    for feature in problem.features:
+        if feature.experiment not in experiments:
+            defects.append(f"feature {feature.id!r}: no experiment named {feature.experiment!r}")
+        used = free_symbols(*(close(formula) for formula in feature.formulas)) | set(feature.quantity.names)
+        defects += [f"feature {feature.id!r}: no quantity named {n!r}" for n in used - known]
+    return defects
+
+
 def _data(problem: FitProblem) -> Data:
     by_id = {observable.id: observable for observable in problem.observables}
     observables = [by_id[m.observable] for m in problem.measurements]
     return Data(
-        np.array([m.value for m in problem.measurements]),
-        np.array([SCALES.index(o.transformation) for o in observables]),
-        np.array([o.distribution == "laplace" for o in observables]),
+        np.array([m.value for m in problem.measurements], float),
+        np.array([SCALES.index(o.transformation) for o in observables], int),
+        np.array([o.distribution == "laplace" for o in observables], bool),
     )

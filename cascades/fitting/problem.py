@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cascades.errors import UnknownName
 from cascades.expression import Expr
 from cascades.model import Model
 
 if TYPE_CHECKING:
+    from cascades.fitting.features import Feature
     from cascades.fitting.objective import Objective
 
 SCALES = ("lin", "log", "log10")
@@ -54,7 +56,12 @@ class FitParameter:
         return math.log(value) / _LOG_OF_BASE[self.scale] if value > 0.0 else -math.inf
 
     def from_scale(self, value: float) -> float:
-        return value if self.scale == "lin" else math.exp(value * _LOG_OF_BASE[self.scale])
+        return value if self.scale == "lin" else math.exp(value * self.log_slope)
+
+    @property
+    def log_slope(self) -> float:
+        """d log(value) / d (value on the scale), of a logarithmic scale."""
+        return _LOG_OF_BASE[self.scale]
 
 
 _LOG_OF_BASE = {"log": 1.0, "log10": math.log(10.0)}
@@ -108,7 +115,7 @@ class Measurement:
 @dataclass(frozen=True, eq=False)
 class FitProblem:
     """A model with data.  Vectors `x` hold the estimated parameters, each on its own scale, in the
-    order of `names`."""
+    order of `names`.  `features` are data that are no time courses (see `cascades.fitting.features`)."""
 
     name: str
     model: Model
@@ -116,12 +123,13 @@ class FitProblem:
     observables: tuple[Observable, ...]
     experiments: tuple[Experiment, ...]
     measurements: tuple[Measurement, ...]
+    features: tuple[Feature, ...] = ()
 
     @cached_property
     def estimated(self) -> tuple[FitParameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.is_estimated)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(parameter.id for parameter in self.estimated)
 
@@ -174,6 +182,7 @@ class FitProblem:
             self.observables,
             self.experiments,
             self.measurements,
+            self.features,
         )
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
@@ -187,11 +196,18 @@ class FitProblem:
 
         return read_petab(Path(path))
 
-    def to_petab(self, folder: str | Path) -> Path:
-        """Write PEtab version 1 files into a new folder; the path of the yaml file.
+    def to_petab(self, folder: str | Path, *, version: int = 1) -> Path:
+        """Write PEtab files into a new folder; the path of the yaml file.
 
-        Raises ExportError for what version 1 cannot express, OutputExists.
+        Version 1 is what every tool reads.  Version 2 has experiments of any number of periods, such as
+        those of protocols; what it lacks (scales of parameters, features) goes into an extension that
+        says whether a reader may ignore it.
+
+        Raises ExportError for what the version cannot express, OutputExists.
         """
-        from cascades.fitting.petab_write import write_petab
+        from cascades.fitting.petab_write_v1 import write_v1
+        from cascades.fitting.petab_write_v2 import write_v2
 
-        return write_petab(self, folder)
+        if version not in (1, 2):
+            raise UnknownName("PEtab version", str(version), ("1", "2"))
+        return (write_v1 if version == 1 else write_v2)(self, folder)

@@ -32,7 +32,7 @@ STATE_ROWS = 13
 class Cells(NamedTuple):
     """State of all neurons."""
 
-    state: np.ndarray  # float32, (STATE_ROWS, neurons)
+    state: np.ndarray  # float32, (STATE_ROWS, neurons and a few more)
     released: np.ndarray  # int64, (neurons,): tick of the last release
     traces: np.ndarray  # float32, (threads, 2, neurons): presynaptic traces r1 and r2
 
@@ -50,7 +50,7 @@ class Groups(NamedTuple):
     drawn: np.ndarray  # int64, per block: arrivals so far
     replay_ticks: np.ndarray  # int64
     replay_neurons: np.ndarray  # int32, counted through
-    replay_at: np.ndarray  # int64, (threads, populations)
+    replay_at: np.ndarray  # int64, (threads, populations and room between the threads)
 
 
 class Plastic(NamedTuple):
@@ -60,7 +60,7 @@ class Plastic(NamedTuple):
     """
 
     records: np.ndarray
-    split: np.ndarray  # int64, (threads + 1, rows): a thread's part of each row
+    split: np.ndarray  # int64, (rows, threads + 1): where the part of each thread begins and ends
     column: np.ndarray  # int32: records by target
     ends: np.ndarray  # int64, (columns + 1,): offsets into `column`
     origin: Any  # int32, per place in `column`: the presynaptic neuron; None without spike timing
@@ -106,13 +106,16 @@ class Timing(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Spikes of the last ticks, as delays look back at them, per thread and tick modulo the log's length."""
+    """Spikes of the last ticks, as delays look back at them, per thread.
 
-    neurons: np.ndarray  # int32, (threads, length, capacity)
+    Those of tick t and population g lie in `neurons` from ends[thread, t % length, g] up to the next
+    end.  They lie close together, because what one thread writes and another reads is slow to move
+    between processors: `length` ticks fill one half of the room, the next as many the other.
+    """
+
+    neurons: np.ndarray  # int32, (threads, 2 * length * capacity)
     gains: np.ndarray  # float32, the same shape
-    ends: (
-        np.ndarray
-    )  # int32, (threads, length, populations + 1): spikes of population g are ends[g] ... ends[g + 1]
+    ends: np.ndarray  # int64, (threads, length, populations + 1)
 
 
 class Found(NamedTuple):
@@ -121,5 +124,5 @@ class Found(NamedTuple):
     ticks: np.ndarray  # int64, (threads, capacity)
     neurons: np.ndarray  # int32
     counts: np.ndarray  # int64, (threads,)
-    sofar: np.ndarray  # int64, (2, threads): counts after the last windows, for all threads to read
-    meetings: np.ndarray  # int64, (1,): where threads wait for each other
+    done: np.ndarray  # counters: the tick that each thread does next, for the others to see
+    stop: np.ndarray  # one counter: the tick at which all stop

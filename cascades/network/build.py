@@ -38,12 +38,14 @@ from cascades.network.constants import (
 from cascades.network.counter import stream_key
 from cascades.network.network import Network
 from cascades.network.neuron import AdaptiveExponential, LeakyIntegrateAndFire, PoissonSource, ReplayedSource
+from cascades.network.progress import APART, counters
 from cascades.network.synapse import Synapses
 from cascades.reduction.rule import CalciumRule
 
 NOISE, WIRING, START, ARRIVALS = range(4)  # independent streams of one seed
 FOUND_ROOM = 1 << 16
 LONGEST_WINDOW = 10  # ticks, where no delay sets it
+FLOATS_PER_LINE = 16
 
 
 @dataclass
@@ -84,7 +86,7 @@ def build(network: Network, seed: int, threads: int) -> Built:
     longest, window = int(max(delays, default=1)), int(min(delays, default=LONGEST_WINDOW))
     capacity = int((last - first).sum(axis=1).max())
     length = 1 << math.ceil(math.log2(longest + window + 2))
-    shape = (threads, length, capacity)
+    shape = (threads, 2 * length * capacity)
     room = max(FOUND_ROOM, 4 * capacity * window)
     return Built(
         network=network,
@@ -102,14 +104,14 @@ def build(network: Network, seed: int, threads: int) -> Built:
         log=Log(
             np.zeros(shape, np.int32),
             np.ones(shape, np.float32),
-            np.zeros((*shape[:2], len(network.neurons) + 1), np.int32),
+            np.zeros((threads, length, len(network.neurons) + 1), np.int64),
         ),
         found=Found(
             np.zeros((threads, room), np.int64),
             np.zeros((threads, room), np.int32),
             np.zeros(threads, np.int64),
-            np.zeros((2, threads), np.int64),
-            np.zeros(1, np.int64),
+            counters(threads),
+            counters(1),
         ),
         first=first,
         last=last,
@@ -158,7 +160,7 @@ def relink(built: Built, number: int, senders: np.ndarray) -> None:
     offsets, _ = wiring.order_by(senders - np.int32(network.first(source.name)), source.size)
     edges = _edges(network, target.name, built.first, built.last)
     rows = slice(int(p.rows[number]), int(p.rows[number]) + source.size)
-    p.split[:, rows] = wiring.split_rows(offsets, receivers, edges) + begin
+    p.split[rows] = wiring.split_rows(offsets, receivers, edges).T + begin
     _, order = wiring.order_by(receivers - np.int32(network.first(target.name)), target.size)
     p.column[begin:end] = order + begin
     if p.origin is not None:
@@ -198,7 +200,7 @@ def _stacked(wired: list[_Wired], threads: int) -> tuple[np.ndarray, np.ndarray,
     first = np.cumsum([0, *(w.receivers.size for w in wired)])
     rows = np.cumsum([0, *(w.split.shape[1] for w in wired)])
     parts = [np.zeros((threads + 1, 0), np.int64), *(w.split + at for w, at in zip(wired, first))]
-    return first, rows, np.ascontiguousarray(np.concatenate(parts, axis=1))
+    return first, rows, np.ascontiguousarray(np.concatenate(parts, axis=1).T)
 
 
 def _common(network: Network, wired: list[_Wired]) -> dict[str, np.ndarray]:
@@ -310,7 +312,7 @@ def _groups(network: Network, seed: int, threads: int) -> Groups:
         drawn=np.concatenate(drawn),
         replay_ticks=np.concatenate(ticks),
         replay_neurons=np.concatenate(neurons),
-        replay_at=np.tile(replays[:-1], (threads, 1)),
+        replay_at=np.tile(np.append(replays[:-1], np.zeros(APART, np.int64)), (threads, 1)),
     )
 
 
@@ -334,10 +336,19 @@ def _timing(timing: Any, dt: float) -> Timing | None:
     )
 
 
+def _in_whole_lines(rows: int, columns: int) -> np.ndarray:
+    """Zeros of float32 whose rows begin at cache lines, so that threads that own blocks of them share none;
+    the last columns may be more than are asked for."""
+    width = -(-columns // FLOATS_PER_LINE) * FLOATS_PER_LINE
+    room = np.zeros(rows * width + FLOATS_PER_LINE, dtype=np.float32)
+    first = -(room.ctypes.data // room.itemsize) % FLOATS_PER_LINE
+    return room[first : first + rows * width].reshape(rows, width)
+
+
 def _cells(network: Network, seed: int, threads: int) -> Cells:
     n = network.size
     rng = np.random.default_rng([seed, START])
-    state = np.zeros((STATE_ROWS, n), dtype=np.float32)
+    state = _in_whole_lines(STATE_ROWS, n)
     state[STOCK] = 1.0
     for population in network.neurons:
         a = network.first(population.name)

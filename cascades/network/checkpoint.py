@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cascades.errors import CheckpointError
-from cascades.network.build import build, relink, rule_constants
+from cascades.network.build import Built, build, relink, rule_constants
 from cascades.network.constants import NeuronSteps
 from cascades.network.network import Network
 from cascades.network.recording import write_whole
@@ -142,40 +142,38 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 def _spikes_under_way(session: Session) -> dict[str, np.ndarray]:
     """The spikes of the last ticks, in the order of tick and neuron."""
     log, length = session.built.log, session.built.log.ends.shape[1]
-    rows = []
-    for t in range(session.tick - length, session.tick):
+    ticks, groups, neurons, gains = (
+        [np.zeros(0, kind)] for kind in (np.int64, np.int64, np.int32, np.float32)
+    )
+    for t in range(max(session.tick - length, 1), session.tick):
         for g in range(log.ends.shape[2] - 1):
             for thread in range(log.ends.shape[0]):
-                first, last = log.ends[thread, t % length, g : g + 2]
-                for q in range(first, last):
-                    neuron, gain = log.neurons[thread, t % length, q], log.gains[thread, t % length, q]
-                    rows.append((t, g, neuron, gain))
-    columns: list[Any] = list(zip(*rows)) if rows else [[], [], [], []]
-    return {
-        "log_ticks": np.array(columns[0], np.int64),
-        "log_groups": np.array(columns[1], np.int64),
-        "log_neurons": np.array(columns[2], np.int32),
-        "log_gains": np.array(columns[3], np.float32),
-    }
+                here = slice(*log.ends[thread, t % length, g : g + 2])
+                neurons.append(log.neurons[thread, here])
+                gains.append(log.gains[thread, here])
+                ticks.append(np.full(neurons[-1].size, t))
+                groups.append(np.full(neurons[-1].size, g))
+    found = {"ticks": ticks, "groups": groups, "neurons": neurons, "gains": gains}
+    return {f"log_{name}": np.concatenate(values) for name, values in found.items()}
 
 
-def _send_on(built: Any, arrays: dict[str, np.ndarray]) -> None:
+def _send_on(built: Built, arrays: dict[str, np.ndarray]) -> None:
     """Put the spikes that are under way where the threads expect them."""
     log = built.log
-    threads, length = log.ends.shape[0], log.ends.shape[1]
-    log.ends[:] = 0
+    threads, length, ends = log.ends.shape
+    half = log.neurons.shape[1] // 2
+    ticks, groups, neurons = (arrays[f"log_{name}"] for name in ("ticks", "groups", "neurons"))
     for thread in range(threads):
-        for t in np.unique(arrays["log_ticks"]):
-            count = 0
-            for g in range(log.ends.shape[2] - 1):
-                mine = (
-                    (arrays["log_ticks"] == t)
-                    & (arrays["log_groups"] == g)
-                    & (arrays["log_neurons"] >= built.first[thread, g])
-                    & (arrays["log_neurons"] < built.last[thread, g])
-                )
-                n = int(mine.sum())
-                log.neurons[thread, t % length, count : count + n] = arrays["log_neurons"][mine]
-                log.gains[thread, t % length, count : count + n] = arrays["log_gains"][mine]
-                count += n
-                log.ends[thread, t % length, g + 1] = count
+        oldest = max(built.tick - length, 1)
+        for t in range(oldest, built.tick):
+            if t == oldest or t % length == 0:
+                at = half * (t // length % 2)
+            log.ends[thread, t % length, 0] = at
+            for g in range(ends - 1):
+                mine = (ticks == t) & (groups == g)
+                mine &= (neurons >= built.first[thread, g]) & (neurons < built.last[thread, g])
+                here = slice(at, at + int(mine.sum()))
+                log.neurons[thread, here] = neurons[mine]
+                log.gains[thread, here] = arrays["log_gains"][mine]
+                at = here.stop
+                log.ends[thread, t % length, g + 1] = at

@@ -58,8 +58,6 @@ class Session:
         while b.tick < stop:
             if b.tick - b.base >= REBASE:
                 self._rebase()
-            for counter in (b.found.counts, b.found.sofar, b.found.meetings):
-                counter[...] = 0
             till = min(stop, self._next_visit())
             b.tick = self._run(till)
             self._collect()
@@ -69,9 +67,10 @@ class Session:
     def _run(self, stop: int) -> int:
         """All threads up to `stop`, or to where there is no room for more spikes; the tick reached."""
         b = self.built
+        b.found.done[:], b.found.stop[:] = b.tick, stop
 
         def part(thread: int) -> int:
-            run = (thread, b.tick, stop, b.window, b.base)
+            run = (thread, b.tick, b.window, b.base)
             synapses = (b.rule, b.timing, b.groups, b.plastic, b.static)
             return int(advance(*run, *synapses, b.cells, b.log, b.found, b.first, b.last))
 

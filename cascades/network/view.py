@@ -54,12 +54,12 @@ class View:
     @property
     def threshold(self) -> np.ndarray:
         """float32, shape (neurons,): thresholds [mV]."""
-        return self._built.cells.state[THRESHOLD]
+        return self._built.cells.state[THRESHOLD, : self.network.size]
 
     @property
     def increment(self) -> np.ndarray:
         """float32, shape (neurons,): adaptation current at a spike [pA]."""
-        return self._built.cells.state[INCREMENT]
+        return self._built.cells.state[INCREMENT, : self.network.size]
 
     @property
     def zones(self) -> np.ndarray:
@@ -125,7 +125,7 @@ class PlasticView:
         group = int(p.source[k])
         size = int(self._built.groups.numbers[group, SIZE])
         rows = slice(int(p.rows[k]), int(p.rows[k]) + size)
-        lengths = p.split[-1, rows] - p.split[0, rows]
+        lengths = p.split[rows, -1] - p.split[rows, 0]
         first = np.int32(self._built.groups.numbers[group, FIRST])
         return np.repeat(np.arange(size, dtype=np.int32), lengths) + first
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from cascades.reduction.ladder import Level, RuleLadder, derive_rule
+from cascades.reduction.late import Course, LateCertificate, LatePhase, derive_late_phase
+from cascades.reduction.noise import Residence, RuleNoise, derive_noise
 from cascades.reduction.published import PUBLISHED, published_rule
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
+from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
 
 __all__ = [
     "PUBLISHED",
     "CalciumRule",
     "CalciumTrace",
+    "Course",
+    "LateCertificate",
+    "LatePhase",
     "Level",
     "PhosphataseFilter",
     "RateTable",
+    "Residence",
     "RuleLadder",
+    "RuleNoise",
+    "SlowDynamics",
     "WellTable",
+    "derive_late_phase",
+    "derive_noise",
     "derive_rule",
+    "derive_slow_dynamics",
     "published_rule",
 ]

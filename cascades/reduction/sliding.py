@@ -5,6 +5,9 @@ run again and the thresholds and rates are fitted again, the well and the calciu
 network can slide them.  Between values, logarithms are interpolated; the effects of several variables
 add up.  The certificate is measured halfway between the values, against the full model, beside the
 rule that does not slide.
+
+A slow variable is a parameter of the model, or one of its states: that is held to derive the rule, and
+its own dynamics come from the whole model (`cascades.reduction.slow`).
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ from cascades.errors import RuleError, UnknownName
 from cascades.reduction import fit as fitting
 from cascades.reduction.batch import jumps_of, replay_cases
 from cascades.reduction.certificate import Score, joined, score
+from cascades.reduction.cut import clamp
 from cascades.reduction.derivation import Derivation, _outcome
 from cascades.reduction.ladder import Report
 from cascades.reduction.rule import CalciumRule
+from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
 
 if TYPE_CHECKING:
     from cascades.reduction.answers import Answers
@@ -63,12 +68,14 @@ class SlidingRule:
     standing : the values of the slow variables there
     axes : one per slow variable
     checks : the certificate
+    dynamics : of the slow variables that are states of the model, by name
     """
 
     rule: CalciumRule
     standing: Mapping[str, float]
     axes: tuple[Axis, ...]
     checks: tuple[Check, ...]
+    dynamics: Mapping[str, SlowDynamics] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -108,6 +115,7 @@ class SlidingRule:
                 f"   rmse {s.rmse:.3f} outcome {s.outcome_accuracy:.3f}" for s in (check.sliding, check.fixed)
             )
             lines.append(f"{where:<40}{pair}")
+        lines += [str(own) for own in self.dynamics.values()]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
@@ -123,15 +131,17 @@ def slide(
 ) -> SlidingRule:
     """Derive the rule along each slow variable.  `derive_rule(..., along=...)` calls this.
 
-    Raises UnknownName for a slow variable that is no parameter, RuleError for fewer than two values or
-    if the model has two resting states at none of them.
+    Raises UnknownName for a slow variable that is neither parameter nor state, RuleError for fewer than two
+    values or if the model has two resting states at none of them.
     """
     watch = progress or (lambda what, done: None)
     for name, values in along.items():
-        if name not in compiled.parameter_index:
-            raise UnknownName("slow variable (a parameter)", name, compiled.parameter_names)
+        if name not in compiled.parameter_names + compiled.state_names:
+            known = (*compiled.parameter_names, *compiled.state_names)
+            raise UnknownName("slow variable (a parameter or state)", name, known)
         if len(values) < 2:
             raise RuleError(name, "at least two values are needed")
+    compiled, dynamics = _held(compiled, [n for n in along if n in compiled.state_names], settings)
     settings = {**settings, "budget": "quick"}
     standing = {name: compiled.default_values[name] for name in along}
     base = Derivation(
@@ -162,7 +172,7 @@ def slide(
         if len(found) < 2:
             raise RuleError(name, "the model has two resting states at fewer than two of its values")
         axes.append(Axis(name, *(tuple(column) for column in zip(*found, strict=True))))
-    result = SlidingRule(rule, standing, tuple(axes), (), tuple(notes), {"base": base.details()})
+    result = SlidingRule(rule, standing, tuple(axes), (), dynamics, tuple(notes), {"base": base.details()})
     for axis in axes:
         for low, high in zip(axis.values[:-1], axis.values[1:], strict=True):
             done += 1
@@ -173,6 +183,24 @@ def slide(
         corner = {axis.name: 0.5 * (axis.values[-1] + standing[axis.name]) for axis in axes}
         checks.append(_check(_at(compiled, corner, calcium, weight, settings), corner, result))
     return dataclasses.replace(result, checks=tuple(checks))
+
+
+def _held(
+    compiled: CompiledModel, states: Sequence[str], settings: Mapping[str, Any]
+) -> tuple[CompiledModel, dict[str, SlowDynamics]]:
+    """The model with these states held where they rest, and their own dynamics."""
+    dynamics, equations = {}, compiled.equations
+    for name in states:
+        how = {key: settings[key] for key in ("seed", "solver", "rtol") if key in settings}
+        dynamics[name] = derive_slow_dynamics(compiled, name, **how)
+        equations = clamp(equations, name)
+    resting = {name: own.start for name, own in dynamics.items()}
+    defaults = tuple(
+        resting.get(n, v) for n, v in zip(equations.parameter_names, equations.default_values, strict=True)
+    )
+    if not states:
+        return compiled, {}
+    return CompiledModel(dataclasses.replace(equations, default_values=defaults), compiled.model), dynamics
 
 
 def _at(
@@ -200,12 +228,12 @@ def _refit(moved: Derivation, rule: CalciumRule, start: np.ndarray, base: Deriva
         )
 
     narrow = fitting.Form("sliding step", form.numbers[:4], form.low[:4], form.high[:4], build)
-    objective = _Held(jumps_of(moved.training.cases, rule.calcium), moved.training, moved.rest, rule)
+    objective = _Priced(jumps_of(moved.training.cases, rule.calcium), moved.training, moved.rest, rule)
     return fitting.fit_near(narrow, objective, start[:4], evaluations=400).rule
 
 
 @dataclass(frozen=True, eq=False)
-class _Held(fitting.Objective):
+class _Priced(fitting.Objective):
     """The loss, and a price on leaving `rule`: what random trains do not tell stays where it was."""
 
     rule: CalciumRule

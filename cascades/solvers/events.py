@@ -62,13 +62,12 @@ class Events:
                 self._queues.pop(member, None)
                 self._ties[member] = np.random.default_rng(_SEED_OF_TIES)
             queue = self._queues.setdefault(member, [])
+            ties = self._ties.setdefault(member, np.random.default_rng(_SEED_OF_TIES))
             y = rows["y"][: self._n, lane].copy()
             known = rows["known"][-self._n_events :, lane].copy()
             p = np.ascontiguousarray(rows["p"][: len(self.compiled.parameter_names), lane])
             follower = self.follower if lane == 0 else None
-            happened = self._settle(
-                float(lane_values["t"][lane]), y, p, known, queue, self._ties[member], follower
-            )
+            happened = self._settle(float(lane_values["t"][lane]), y, p, known, queue, ties, follower)
             if happened < 0:
                 failed[lane] = ENDLESS_EVENTS
             rows["y"][: self._n, lane] = y

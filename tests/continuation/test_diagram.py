@@ -24,6 +24,23 @@ def test_isola_is_found_without_being_told(camkii):
     )
 
 
+def test_isola_narrower_than_the_distance_of_cuts(camkii):
+    """At k12 = 10094 of the 10094.54 where it is born, the isola is 0.8 % of Ca wide."""
+    main, isola = branches(camkii, "Ca", (0.02, 2.0), values={"k12": 10094.0}, cuts=6)
+    low, high = sorted(p.value for p in isola.of_kind("fold"))
+    assert isola.closed and not main.closed
+    assert 0.139 < low < 0.1397623556 < high < 0.1405
+
+
+def test_mushroom(camkii):
+    """Above the k12 at which the isola merges (4298.504) the branch is one with six folds."""
+    (mushroom,) = branches(camkii, "Ca", (0.02, 2.0), values={"k12": 4300.0})
+    assert not mushroom.closed
+    assert len(mushroom.of_kind("fold")) == len(mushroom.special_points) == 6
+    main, isola = branches(camkii, "Ca", (0.02, 2.0), values={"k12": 4298.0})
+    assert isola.closed and [len(b.special_points) for b in (main, isola)] == [2, 2]
+
+
 def test_crossing_branches_of_a_pitchfork():
     x, mu = symbol("x"), symbol("mu")
     pitchfork = SymbolicProblem(

@@ -43,14 +43,34 @@ def test_brusselator_orbits_are_born_at_the_hopf_point(brusselator):
     assert "upper end" in branch.stopped_because
 
 
-def test_morris_lecar_folds_of_cycles(morris_lecar):
-    hopf = continuation(morris_lecar, "I", (0.0, 300.0)).of_kind("hopf")[0]
-    branch = periodic_orbits(morris_lecar, hopf, "I", (0.0, 300.0))
+MORRIS_LECAR_FOLDS = [
+    88.29325054,  # AUTO-07p
+    216.89980138941,  # 80 intervals, from either Hopf point: 216.899801389408
+]
+
+
+@pytest.fixture(scope="module")
+def morris_lecar_hopf(morris_lecar):
+    return continuation(morris_lecar, "I", (0.0, 300.0)).of_kind("hopf")
+
+
+def test_morris_lecar_folds_of_cycles(morris_lecar, morris_lecar_hopf):
+    branch = periodic_orbits(morris_lecar, morris_lecar_hopf[0], "I", (0.0, 300.0))
     folds = branch.of_kind("fold of cycles")
-    assert_allclose(folds[0].value, 88.29325054, rtol=FOLD_DIGITS)  # AUTO-07p
-    assert len(folds) == 2 and folds[1].value > 212.02
+    assert_allclose([fold.value for fold in folds], MORRIS_LECAR_FOLDS, rtol=FOLD_DIGITS)
+    for fold, exact in zip(folds, MORRIS_LECAR_FOLDS, strict=True):
+        assert abs(fold.value - exact) <= fold.coefficients["error"] + 5e-9  # and the printed digits
     assert "Hopf" in branch.stopped_because
+    assert branch.dropped == () and len(branch.special_points) == 2
     assert not branch.is_stable[1] and branch.is_stable[len(branch) // 2]
+
+
+def test_what_a_coarse_mesh_makes_up_is_dropped(morris_lecar, morris_lecar_hopf):
+    """On six intervals there are folds and period doublings that no finer mesh knows."""
+    branch = periodic_orbits(morris_lecar, morris_lecar_hopf[0], "I", (0.0, 300.0), intervals=6)
+    assert branch.special_points == ()
+    assert len(branch.dropped) > 2
+    assert all("finer mesh" in sentence for sentence in branch.dropped)
 
 
 def test_bautin_fold_of_cycles(bautin_form):

@@ -12,6 +12,8 @@ from cascades.errors import NoEquilibrium, ProtocolError, UnknownName
 from cascades.expression import symbol
 
 TAU = 0.02
+RESOLUTION = 1e-6
+AT_MESH_POINTS = 0.05 * RESOLUTION  # errors are smaller there than between them
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +33,20 @@ def driven_switch():
 
 @pytest.fixture(scope="module")
 def frequency_branch(driven_switch):
-    return rhythmic_orbits(driven_switch, Rhythm(1.0, (Pulse("c"),)), "rate", (1.0, 100.0))
+    rhythm = Rhythm(1.0, (Pulse("c"),))
+    return rhythmic_orbits(driven_switch, rhythm, "rate", (1.0, 100.0), resolution=RESOLUTION)
 
 
 def test_calcium_is_the_closed_form(frequency_branch):
     for rate, orbit in zip(frequency_branch.values, frequency_branch.orbits, strict=True):
-        assert_allclose(orbit["c"][0], 1.0 / (1.0 - np.exp(-1.0 / (rate * TAU))), rtol=1e-8)
-        assert np.abs(orbit.multipliers - np.exp(-1.0 / (rate * TAU))).min() < 1e-8
+        assert_allclose(orbit["c"][0], 1.0 / (1.0 - np.exp(-1.0 / (rate * TAU))), rtol=AT_MESH_POINTS)
+        assert np.abs(orbit.multipliers - np.exp(-1.0 / (rate * TAU))).min() < AT_MESH_POINTS
 
 
 def test_folds_of_the_frequency_curve_are_where_simulations_flip(driven_switch, frequency_branch):
     first, second = frequency_branch.of_kind("fold of cycles")
     assert first.value > second.value
+    assert max(point.coefficients["error"] for point in (first, second)) < 1e-6 * second.value
 
     def after(rate: float) -> float:
         z = np.zeros(2)
@@ -61,6 +65,14 @@ def test_folds_of_the_frequency_curve_are_where_simulations_flip(driven_switch, 
 
     assert after(first.value * 0.98) < 0.3
     assert after(first.value * 1.1) > 0.5
+
+
+def test_table(frequency_branch):
+    table = frequency_branch.to_dataframe()
+    assert list(table.columns[:3]) == ["rate", "period", "is_stable"]
+    assert_allclose(table["period"], 1.0 / table["rate"], rtol=1e-9)
+    assert (table["largest_multiplier"] < 1.0).equals(table["is_stable"])
+    assert frequency_branch.to_xarray().sizes["orbit"] == len(frequency_branch)
 
 
 def test_timing_of_two_pulses(driven_switch):

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from cascades.continuation import SymbolicProblem, continuation, fold_curve, hopf_curve
+from cascades.continuation import (
+    SymbolicProblem,
+    branches,
+    continuation,
+    fold_curve,
+    fold_curves,
+    hopf_curve,
+)
 from cascades.expression import symbol
 
 CUSP_DIGITS = 1e-7
@@ -41,13 +48,46 @@ def test_camkii_fold_curves_without_cusps(camkii, up_state, parameter):
     assert curve.dropped == ()
 
 
-def test_isola_merges_where_auto_finds_it(camkii, up_state):
+# Critical points of k12 as a function of the ring's rate of dephosphorylation and of Ca, the equations
+# reduced to one by hand and solved with 40 digits.  AUTO-07p prints 0.294529616, 4298.504569 for the
+# second: the nearest point that it computed on the flat top of the curve.
+ISOLA_BORN = (0.1397623556051416, 10094.54157293753)
+ISOLA_MERGES = (0.2945755685326551, 4298.503911040565)
+
+
+def test_isola_is_born_and_merges(camkii, up_state):
     fold = continuation(camkii, "Ca", (0.02, 2.0), start=up_state).of_kind("fold")[0]
     curve = fold_curve(camkii, fold, ("Ca", "k12"), ((0.02, 2.0), (500.0, 5e4)))
-    merge = min(curve.of_kind("extremum"), key=lambda p: abs(p.value - 0.2945))
-    auto_tolerance = 1e-4  # AUTO locates the extremum of a smooth curve: 0.294529616, 4298.504569
-    assert_allclose(merge.values["k12"], 4298.504569, rtol=1e-6)
-    assert_allclose(merge.values["Ca"], 0.294529616, rtol=2 * auto_tolerance)
+    (born,), (merges,) = curve.of_kind("isola centre"), curve.of_kind("branch point")
+    assert_allclose(list(born.values.values()), ISOLA_BORN, rtol=1e-10)
+    assert_allclose(list(merges.values.values()), ISOLA_MERGES, rtol=1e-10)
+    assert len(merges.tangents) == 2 and born.tangents == ()
+
+
+# Newton-refined by this package; each solves the equations of a cusp and no other program is known to list it
+MORE_CUSPS = {"KM": (0.2359014541, 8.628399), "b0i": (0.4851671097, 8.311322726)}
+
+
+@pytest.mark.parametrize("parameter", MORE_CUSPS)
+def test_more_cusps_of_the_switch(camkii, parameter):
+    """At a cusp three equilibria become one: just inside there are three, just outside one."""
+    bounds = {"KM": (0.1, 50.0), "b0i": (3.0, 300.0)}[parameter]
+    folds = [f for b in branches(camkii, "Ca", (0.02, 2.0)) for f in b.of_kind("fold")]
+    curves = fold_curves(camkii, folds, ("Ca", parameter), ((0.02, 2.0), bounds))
+    cusps = [point for curve in curves for point in curve.of_kind("cusp")]
+    at = MORE_CUSPS[parameter]
+    cusp = min(cusps, key=lambda p: abs(p.value - at[0]))
+    assert_allclose(list(cusp.values.values()), at, rtol=CUSP_DIGITS)
+    assert all(curve.dropped == () for curve in curves)
+    counts = [
+        sum(len(b.of_kind("fold")) for b in branches(camkii, "Ca", near(at[0]), values={parameter: value}))
+        for value in (0.99 * at[1], 1.01 * at[1])
+    ]
+    assert sorted(counts) == [0, 2]
+
+
+def near(value: float) -> tuple[float, float]:
+    return 0.97 * value, 1.03 * value
 
 
 def test_bogdanov_takens(bogdanov_takens_form):

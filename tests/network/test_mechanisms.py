@@ -26,6 +26,7 @@ from cascades.network.plasticity import (
     MECHANISMS,
     BennaFusi,
     CascadeSynapse,
+    DerivedLatePhase,
     ImportanceScaling,
     IntrinsicExcitability,
     NeuromodulatedGate,
@@ -33,15 +34,18 @@ from cascades.network.plasticity import (
     SlotPool,
     SlowVariable,
     SpineTurnover,
+    SpontaneousSwitching,
     SynapticScaling,
     TagAndCapture,
 )
 from cascades.network.session import Session
+from cascades.reduction.late import Course, LatePhase
 from cascades.reduction.published import published_rule
 from cascades.reduction.rule import CalciumRule, CalciumTrace, WellTable
 
 RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
 HOUR = 3_600_000.0
+LATE = LatePhase(3600.0, 1800.0, 4000.0, 0.05, 0.4, 0.6, 0.5, 2.0, 1.5)
 
 
 def quiet(mechanism, *, synapses=4, efficacy=0.5, rule=RULE, dt=1.0):
@@ -69,6 +73,49 @@ def driven(mechanism, rate, *, size=50, weight=6.0, rule=RULE, efficacy=0.5):
         rule,
         [] if mechanism is None else [mechanism],
     )
+
+
+def test_synapses_switch_on_their_own_as_a_two_state_chain():
+    """p_up(t) relaxes with 1 / mean_down + 1 / mean_up, whatever the interval between visits."""
+    down, up, size, duration = 40_000.0, 10_000.0, 20_000, 6_000.0
+    chance = 1.0 / down / (1.0 / down + 1.0 / up) * -math.expm1(-duration * (1.0 / down + 1.0 / up))
+    for interval in (100.0, 3_000.0):
+        mechanism = SpontaneousSwitching(interval=interval, mean_down=down, mean_up=up)
+        found = run_network(quiet(mechanism, synapses=size, efficacy=0.0), duration, seed=3)
+        share = np.mean(found.efficacies > 0.5)
+        assert share == pytest.approx(chance, abs=4.0 * math.sqrt(chance / size))
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_the_derived_late_phase_is_that_of_its_replay(blocked):
+    """One burst potentiates a synapse at 10 s; what is captured is what the reduced equations say."""
+    rule = CalciumRule(
+        theta_d=1e3,
+        theta_p=0.5,
+        gamma_d=0.0,
+        gamma_p=50.0,
+        tau=1e9,
+        well="none",
+        calcium=CalciumTrace(tau=0.1),
+    )
+    spikes = 10_000.0 + 10.0 * np.arange(20)
+    block = ((0.0, 0.5 * HOUR),) if blocked else ()
+    mechanism = DerivedLatePhase(interval=1000.0, late=LATE, protein_block=block)
+    network = Network(
+        [
+            Population("in", 1, ReplayedSource(spikes, np.zeros(20, int))),
+            Population("out", 1, LeakyIntegrateAndFire()),
+        ],
+        [Synapses("in", "out", Pairs([0], [0]), 0.0, 20.0, plastic=True, efficacy=0.0)],
+        rule, [mechanism], dt=1.0,
+    )  # fmt: skip
+    found = run_network(network, HOUR, seed=0)
+    course = Course((10.5,), tuple((a / 1000.0, b / 1000.0) for a, b in block))
+    expected = LATE.replay(course, [3600.0])
+    memory = found.memories["DerivedLatePhase"]
+    for name, neuron in (("tag", 0), ("protein", -1), ("late", 0)):
+        assert memory[name][neuron] == pytest.approx(expected[name][0], rel=0.01), name
+    assert found.efficacies[0] == pytest.approx(1.0 + memory["late"][0] / LATE.limit, abs=1e-4)
 
 
 def test_scaling_brings_the_rate_to_its_target():
@@ -118,14 +165,16 @@ def test_sliding_threshold_is_bcm():
 def test_slow_variable_interpolates_the_rule():
     low, high = RULE, dataclasses.replace(RULE, theta_p=1.9, gamma_d=2.0)
     mechanism = SlowVariable(
-        interval=100.0, name="miRNA", values=(0.0, 1.0), rules=(low, high), tau=1e-3, rest=0.5
+        interval=100.0, name="miRNA", values=(0.0, 1.0), rules=(low, high), tau=1e-3, targets=(0.5,)
     )
-    middle = dataclasses.replace(RULE, theta_p=1.6, gamma_d=0.5 * (low.gamma_d + 2.0))
+    middle = dataclasses.replace(RULE, theta_p=math.sqrt(1.3 * 1.9), gamma_d=math.sqrt(low.gamma_d * 2.0))
     found = run_network(driven(mechanism, 30.0), 1000.0, seed=1)
     expected = run_network(driven(None, 30.0, rule=middle), 1000.0, seed=1)
     assert found.memories["SlowVariable"]["value"][-1] == pytest.approx(0.5)
     # the first interval runs with the rule of the start
     assert found.efficacies.mean() == pytest.approx(expected.efficacies.mean(), abs=0.01)
+    with pytest.raises(NetworkError, match="each needs a target"):
+        driven(dataclasses.replace(mechanism, rates=(0.0, 1.0)), 1.0)
     with pytest.raises(NetworkError, match="miRNA: tau must be that"):
         driven(dataclasses.replace(mechanism, rules=(low, dataclasses.replace(high, tau=1.0))), 1.0)
 
@@ -292,6 +341,8 @@ def test_turnover_has_its_rate_and_spares_strong_synapses():
 )
 def test_checkpoint_with_every_mechanism(mechanism, tmp_path):
     described = {"interval": 20.0}
+    if mechanism is DerivedLatePhase:
+        described["late"] = LATE
     if mechanism is SpineTurnover:
         described["per_month"] = 1e6
     network = balanced_network(RULE, neurons=200, inputs=20, mechanisms=[mechanism(**described)])

@@ -13,9 +13,11 @@ from cascades.network.plasticity.gated import NeuromodulatedGate
 from cascades.network.plasticity.heterosynaptic import SlotPool
 from cascades.network.plasticity.importance import ImportanceScaling
 from cascades.network.plasticity.intrinsic import IntrinsicExcitability
+from cascades.network.plasticity.late_phase import DerivedLatePhase
 from cascades.network.plasticity.scaling import SynapticScaling
 from cascades.network.plasticity.short_term import ShortTerm
 from cascades.network.plasticity.sliding import SlidingThreshold, SlowVariable
+from cascades.network.plasticity.spontaneous import SpontaneousSwitching
 from cascades.network.plasticity.stdp import TRIPLET_VISUAL_CORTEX, SpikeTiming, hebbian
 from cascades.network.plasticity.structural import SpineTurnover
 
@@ -29,7 +31,9 @@ MECHANISMS: tuple[type[Mechanism], ...] = (
     CascadeSynapse,
     BennaFusi,
     TagAndCapture,
+    DerivedLatePhase,
     ImportanceScaling,
+    SpontaneousSwitching,
     SpineTurnover,
 )
 
@@ -42,6 +46,7 @@ __all__ = [
     "hebbian",
     "BennaFusi",
     "CascadeSynapse",
+    "DerivedLatePhase",
     "ImportanceScaling",
     "IntrinsicExcitability",
     "NeuromodulatedGate",
@@ -49,6 +54,7 @@ __all__ = [
     "SlotPool",
     "SlowVariable",
     "SpineTurnover",
+    "SpontaneousSwitching",
     "SynapticScaling",
     "TagAndCapture",
 ]

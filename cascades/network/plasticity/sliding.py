@@ -70,16 +70,17 @@ class SlowVariable(Mechanism):
         The rule derived at each of them; between two, thresholds and rates are interpolated.
     tau : float
         Time [ms] with which the variable follows its drive.
-    rest, per_rate : float
-        The drive is rest + per_rate * (the neuron's rate [Hz]).
+    rates, targets : sequences of float
+        Where the variable is driven at increasing rates [Hz] of the neuron, linear between them and constant
+        beyond: as `cascades.reduction.SlowDynamics` has them.
     """
 
     name: str = "slow variable"
     values: tuple[float, ...] = ()
     rules: tuple[CalciumRule, ...] = field(default=())
     tau: float = 3_600_000.0
-    rest: float = 0.0
-    per_rate: float = 0.0
+    rates: tuple[float, ...] = (0.0,)
+    targets: tuple[float, ...] = (0.0,)
     tau_rate: float = 10_000.0
 
     slides = True
@@ -89,6 +90,9 @@ class SlowVariable(Mechanism):
         values = np.asarray(self.values, dtype=float)
         if values.size < 2 or values.size != len(self.rules) or (np.diff(values) <= 0.0).any():
             raise NetworkError(self.name, "at least two increasing values, and one rule for each, are needed")
+        rates = np.asarray(self.rates, dtype=float)
+        if rates.size < 1 or rates.size != len(self.targets) or (np.diff(rates) <= 0.0).any():
+            raise NetworkError(self.name, "its rates must increase, and each needs a target")
         if any(rule.rates is not None or rule.filter is not None for rule in self.rules):
             raise NetworkError(self.name, "only rules with step thresholds slide")
         same = ("tau", "rho_star", "sigma", "well", "well_table", "calcium")
@@ -100,20 +104,21 @@ class SlowVariable(Mechanism):
                     )
 
     def start(self, view: View) -> dict[str, np.ndarray]:
-        return start_rate(view, 0.0) | {"value": np.full(view.network.size, float(self.rest))}
+        return start_rate(view, 0.0) | {"value": np.full(view.network.size, float(self.targets[0]))}
 
     def rule_at(self, value: float) -> CalciumRule:
-        """The interpolated rule."""
+        """Between two values logarithms are interpolated, as in `cascades.reduction.SlidingRule`."""
         moved = ("theta_d", "theta_p", "gamma_d", "gamma_p")
+        logs = np.log([[max(getattr(r, n), 1e-300) for r in self.rules] for n in moved])
         numbers: dict[str, Any] = {
-            n: float(np.interp(value, self.values, [getattr(r, n) for r in self.rules])) for n in moved
+            n: float(np.exp(np.interp(value, self.values, row))) for n, row in zip(moved, logs, strict=True)
         }
         return dataclasses.replace(self.rules[0], **numbers)
 
     def apply(self, view: View, memory: dict[str, np.ndarray]) -> None:
         rate = running_rate(view, memory, self.interval, self.tau_rate)
-        drive = self.rest + self.per_rate * rate
-        memory["value"] += (drive - memory["value"]) * -np.expm1(-self.interval / self.tau)
+        target = np.interp(rate, self.rates, self.targets)
+        memory["value"] += (target - memory["value"]) * -np.expm1(-self.interval / self.tau)
         # a fine grid of rules: zones cost a logarithm each, neurons only a look-up
         grid = np.linspace(self.values[0], self.values[-1], 1025)
         table = np.array([zones(self.rule_at(x)) for x in grid])

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cascades.errors import ExportError, OutputExists
+from cascades.errors import ExportError
 from cascades.expression import Expr, substitute, symbol, to_text
+from cascades.fitting.petab_files import write_folder
 from cascades.fitting.problem import PREEQUILIBRATION, Experiment, FitProblem, Observable
 
 if TYPE_CHECKING:
     import pandas
 
 
-def write_petab(problem: FitProblem, folder: str | Path) -> Path:
+def write_v1(problem: FitProblem, folder: str | Path) -> Path:
     """Write the problem into a new folder; the path of its yaml file.
 
     Raises
     ------
     ExportError
-        For experiments with more than a pre-equilibration and one period from time 0.
+        For experiments with more than a pre-equilibration and one period from time 0, and for features.
     OutputExists
         The folder is there already.
     """
-    from cascades.sbml.write import to_sbml
-
-    folder = Path(folder)
-    if folder.exists():
-        raise OutputExists(folder)
+    if problem.features:
+        raise ExportError("PEtab 1", f"features ({len(problem.features)})", "write version 2")
     conditions, pairs = _conditions(problem.experiments)
     tables = {
         "parameters": _parameters(problem),
@@ -40,18 +35,7 @@ def write_petab(problem: FitProblem, folder: str | Path) -> Path:
         "observables": _observables(problem.observables),
         "measurements": _measurements(problem, pairs),
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        (temporary / "model.xml").write_text(to_sbml(problem.model), encoding="utf-8")
-        for name, table in tables.items():
-            table.to_csv(temporary / f"{name}.tsv", sep="\t", index=False)
-        (temporary / "problem.yaml").write_text(_YAML, encoding="utf-8")
-        temporary.chmod(0o755)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder / "problem.yaml"
+    return write_folder(Path(folder), problem.model, tables, _YAML)
 
 
 _YAML = """\

@@ -1,0 +1,53 @@
+"""Every study says what it claims, and runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main, studies
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = {"speed": ["--quick", "--only", "continuation"]}
+NO_FIGURE = {"speed"}
+LIMIT = 900.0  # [s]
+
+
+def test_studies_are_listed_with_what_they_are_about(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    for name, what in studies().items():
+        assert name in printed
+        assert what.endswith((".", "?")), f"{name}: its first line is no sentence"
+
+
+def test_an_unknown_study_is_answered_by_the_nearest_name(capsys):
+    assert main(["phenomenas"]) == 1
+    assert "did you mean phenomena" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", studies())
+def test_a_study_explains_its_options(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    assert "--quick" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", studies())
+def test_a_study_runs(name, tmp_path):
+    """0 if its claim holds and 1 if not; a traceback is neither."""
+    options = OPTIONS.get(name, ["--quick"])
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", name, *options, "--out", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.strip()
+    if name not in NO_FIGURE:
+        assert list(tmp_path.rglob("*.png")), "it drew no figure"
