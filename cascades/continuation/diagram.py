@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from cascades.continuation.compiled import as_problem
 from cascades.continuation.equilibria import SAME, all_roots, polished
 from cascades.continuation.events import EquilibriumCurve
 from cascades.continuation.isolas import folds_elsewhere
-from cascades.continuation.one_parameter import curve_point, refuse_idle, trace
+from cascades.continuation.one_parameter import INTERRUPTED, curve_point, refuse_idle, trace
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Axis, make_axis, scaled
 from cascades.continuation.search import sizes, solve
@@ -44,6 +44,8 @@ def branches(
     is followed.  At branch points the crossing branch is entered.  Isolas between two cuts are found
     where they are connected with a known fold by a curve of folds in another parameter.
 
+    Ctrl-C returns the branches so far; the last one says so.
+
     Raises
     ------
     UnknownName, ValueError
@@ -56,21 +58,34 @@ def branches(
     q = problem.values(values)
     found: list[Branch] = []
     failure: NoEquilibrium | None = None
-    for value in cut_values(axis, cuts):
-        q[axis.k] = value
-        try:
-            roots = all_roots(problem, q, follow_branches=False)
-        except NoEquilibrium as error:
-            failure = error
-            continue
-        for x in roots:
-            _add(found, problem, parameter, axis, x, q, settings)
+    try:
+        for value in cut_values(axis, cuts):
+            q[axis.k] = value
+            try:
+                roots = all_roots(problem, q, follow_branches=False)
+            except NoEquilibrium as error:
+                failure = error
+                continue
+            for x in roots:
+                _add(found, problem, parameter, axis, x, q, settings)
+        if found and not is_large(problem):
+            for x, at in list(folds_elsewhere(problem, parameter, axis, found)):
+                _add(found, problem, parameter, axis, x, at, settings)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        found[-1] = _interrupted(found[-1])
     if not found:
         raise failure or NoEquilibrium("none was found in the range", {}, np.inf)
-    if not is_large(problem):
-        for x, at in list(folds_elsewhere(problem, parameter, axis, found)):
-            _add(found, problem, parameter, axis, x, at, settings)
     return found
+
+
+def _interrupted(branch: Branch) -> Branch:
+    """The branch that says that nothing was looked for after it."""
+    if INTERRUPTED in branch.stopped_because:
+        return branch
+    reasons = [branch.stopped_because] if branch.stopped_because else []
+    return replace(branch, stopped_because="; ".join([*reasons, f"{INTERRUPTED} before all were found"]))
 
 
 def cut_values(axis: Axis, count: int) -> list[float]:
@@ -96,6 +111,8 @@ def _add(
     curve = EquilibriumCurve(scaled(problem, q, [axis], x))
     branch = trace(curve, curve_point(curve, curve.scaled.pack(x, q), 1.0), parameter, settings)
     found.append(branch)
+    if INTERRUPTED in branch.stopped_because:
+        raise KeyboardInterrupt
     for point in branch.of_kind("branch point"):
         for start in _crossing_starts(problem, axis, point):
             x_new, q_new = start

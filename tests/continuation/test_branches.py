@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from cascades.continuation import ContinuationSettings, SymbolicProblem, continuation
+from cascades.continuation import ContinuationSettings, SymbolicProblem, branches, continuation
 from cascades.errors import NoEquilibrium, UnknownName
 from cascades.expression import symbol
 
@@ -145,29 +149,32 @@ def test_bad_input(parameter, bounds, error, said):
         continuation(problem, parameter, bounds)
 
 
-class Interrupting(SymbolicProblem):
-    """Ctrl-C after a hundred Jacobians."""
+def interrupt_after(seconds: float) -> threading.Timer:
+    """A real SIGINT, as from Ctrl-C."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
 
-    calls = 0
 
-    def jacobian(self, x, q):
-        self.calls += 1
-        if self.calls > 100:
-            raise KeyboardInterrupt
-        return super().jacobian(x, q)
+FOREVER = ContinuationSettings(first_step=1e-6, largest_step=1e-6, most_points=10**9)
 
 
 def test_interrupted_branch_keeps_what_it_has(cusp_form):
-    problem = Interrupting(
-        cusp_form.state_names,
-        cusp_form.parameter_names,
-        cusp_form.formulas,
-        default_state=cusp_form.default_state,
-        default_values=cusp_form.default_values,
-    )
-    branch = continuation(problem, "mu", (-1.0, 1.0), settings=ContinuationSettings(largest_step=0.01))
+    start = continuation(cusp_form, "mu", (-1.0, 1.0)).states[0]
+    timer = interrupt_after(0.5)
+    branch = continuation(cusp_form, "mu", (-1.0, 1.0), start=start, settings=FOREVER)
+    timer.join()
     assert "interrupted" in branch.stopped_because
-    assert len(branch) > 10
+    assert len(branch) > 3
+    assert_allclose(branch["mu"] + branch["x"] - branch["x"] ** 3, 0.0, atol=1e-9)
+
+
+def test_interrupted_search_returns_the_branches_so_far(cusp_form):
+    branches(cusp_form, "mu", (-1.0, 1.0))  # compiles
+    timer = interrupt_after(1.0)
+    found = branches(cusp_form, "mu", (-1.0, 1.0), settings=FOREVER)
+    timer.join()
+    assert "interrupted" in found[-1].stopped_because
 
 
 def test_a_range_without_equilibrium():
