@@ -39,6 +39,33 @@ def test_windows_of_depression_and_potentiation(switch, states):
         assert t.high - t.low <= 1e-4 * 6.9
 
 
+def test_threshold_of_a_duration(switch, states):
+    """How long calcium must stay at 4 uM; a little shorter and a little longer end differently."""
+
+    def pulse(duration: float):
+        return setting("Ca", 4.0, start=0.0, stop=duration)
+
+    found = thresholds(switch, pulse, (0.005, 0.2), initial=states[2], scan=8, tolerance=1e-4)
+    (last,) = [t for t in found if t.after == 4]
+    reached = outcomes(switch, [pulse(0.999 * last.low), pulse(1.001 * last.high)], initial=states[2])
+    assert list(reached) == [last.before, 4]
+
+
+def test_threshold_of_a_count(switch, states):
+    """How many pulses of 0.005 at 4 uM; doses between two whole numbers are the lower one."""
+
+    def pulses(count: float):
+        return setting("Ca", 4.0, start=0.0, stop=0.005).repeat(int(count), every=0.02)
+
+    found = thresholds(switch, pulses, (1.0, 12.0), initial=states[2], scan=12, tolerance=1e-3)
+    last = found[-1]
+    assert last.after == 4
+    assert abs(last.value - round(last.value)) < 2e-3 * 11.0
+    needed = round(last.value)
+    reached = outcomes(switch, [pulses(needed - 1), pulses(needed)], initial=states[2])
+    assert list(reached) == [last.before, 4]
+
+
 def test_plane_through_the_saddle(switch, states):
     plane = separatrix(switch, states[1])
     assert_allclose(plane.growth_rate, 0.834, rtol=2e-3)
