@@ -1,8 +1,8 @@
 """Continuation and noise: CPU seconds per branch, per thousand branches, per fold curve; events per second.
 
-AUTO-07p is not run here: where a bar names it, the bar is its compute time on the reference machine
-(0.033 s for the main branch of the CaMKII switch with both folds, two directions).  CPU seconds,
-medians; the ratio to libroadrunner's Gillespie is taken side by side in one process.
+Where a bar names AUTO-07p, it is AUTO's own compute time for the main branch of the CaMKII switch with
+both folds: measured here if AUTO is installed, else that of the reference machine.  CPU seconds, medians;
+the ratio to libroadrunner's Gillespie is taken side by side in one process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import numpy as np
 
 import cascades
 from analysis._speed import Row
+from analysis._speed.auto import auto_seconds
 from cascades.continuation import (
+    Branch,
     ContinuationSettings,
     SymbolicProblem,
     as_problem,
@@ -26,7 +28,7 @@ from cascades.continuation import (
 from cascades.expression import symbol
 from cascades.noise import jump_process, random_paths
 
-AUTO = 0.033  # s, compute time of one branch
+AUTO = 0.033  # s, compute time of one branch on the reference machine
 VARIED = ("k12", "KM", "PP10", "K5", "CaM", "kcan", "kpka")
 CALCIUM = (0.02, 2.0)  # uM
 MEMBERS = 32
@@ -36,11 +38,23 @@ def run(quick: bool) -> list[Row]:
     """All rows; `quick` repeats less."""
     repeats = 3 if quick else 11
     switch = cascades.compile_model(cascades.load_model("camkii_graupner_2007"))
-    return [*branches(switch, repeats), *ensemble(switch, repeats), *large(repeats), *gillespie(quick)]
-
-
-def branches(switch: Any, repeats: int) -> list[Row]:
     branch = continuation(switch, "Ca", CALCIUM)
+    measured = auto_seconds(as_problem(switch), "Ca", CALCIUM, branch.states[0], repeats)
+    rows = []
+    auto = AUTO
+    if measured is not None:
+        auto, folds = measured
+        rows = [Row("AUTO-07p, its compute time", auto, "s"), Row("AUTO-07p, folds found", folds, "")]
+    return [
+        *rows,
+        *branches(switch, branch, auto, repeats),
+        *ensemble(switch, auto, repeats),
+        *large(repeats),
+        *gillespie(quick),
+    ]
+
+
+def branches(switch: Any, branch: Branch, auto: float, repeats: int) -> list[Row]:
     single = median(lambda: continuation(switch, "Ca", CALCIUM), repeats)
     fold = branch.of_kind("fold")[0]
     fine = ContinuationSettings(largest_step=0.05)
@@ -50,12 +64,12 @@ def branches(switch: Any, repeats: int) -> list[Row]:
 
     points = len(curve())
     return [
-        Row("CaMKII main branch, both folds", single, "s", 1.5 * AUTO),
+        Row("CaMKII main branch, both folds", single, "s", 1.5 * auto),
         Row("CaMKII fold curve, 200 points", median(curve, repeats) * 200.0 / points, "s", 0.1),
     ]
 
 
-def ensemble(switch: Any, repeats: int) -> list[Row]:
+def ensemble(switch: Any, auto: float, repeats: int) -> list[Row]:
     rng = np.random.default_rng(0)
     problem = as_problem(switch)
     defaults = problem.values()
@@ -68,7 +82,7 @@ def ensemble(switch: Any, repeats: int) -> list[Row]:
     return [
         Row(
             "1,000 CaMKII branches against AUTO one by one",
-            1000.0 * AUTO / median(go, repeats),
+            1000.0 * auto / median(go, repeats),
             "x",
             20.0,
             False,
@@ -118,13 +132,15 @@ def gillespie(quick: bool) -> list[Row]:
     volume = 0.02  # fL
     events = count_events(process, volume, duration)
 
-    def ours() -> None:
-        initial = scaled_counts(process, volume)
+    initial = scaled_counts(process, volume)
+
+    def ours(members: int) -> None:
         random_paths(
-            process, [duration], values={"spine": volume}, initial=initial, members=MEMBERS, seed=1, threads=1
+            process, [duration], values={"spine": volume}, initial=initial, members=members, seed=1, threads=1
         )
 
-    own = MEMBERS * events / median(ours, 3)
+    own = MEMBERS * events / median(lambda: ours(MEMBERS), 3)
+    alone = events / median(lambda: ours(1), 3)
     rows = [Row("events per second, 12 reactions", own / 1e6, "M/s")]
     rr = roadrunner.RoadRunner(molecules_sbml(process, volume))
     rr.setIntegrator("gillespie")
@@ -136,9 +152,11 @@ def gillespie(quick: bool) -> list[Row]:
         rr.simulate(0.0, duration, 2)
 
     theirs()
+    their = events / median(theirs, 3)
     return [
         *rows,
-        Row("events per second / libroadrunner", own * median(theirs, 3) / events, "x", 10.0, False),
+        Row(f"events per second / libroadrunner, {MEMBERS} paths", own / their, "x", 10.0, False),
+        Row("events per second / libroadrunner, one path alone", alone / their, "x"),
     ]
 
 
