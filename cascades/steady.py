@@ -23,6 +23,7 @@ _NEWTON_STEPS = 40
 _CONVERGED = 1e-11  # last Newton step, relative to each state (and a millionth of its scale)
 _LONGEST = 1e14  # of the fastest time constant
 _NEGATIVE = 1e-9  # of a state's scale: below this a root is not a concentration
+_CONSTANT = 1e-9  # of the rates that cancel: below this a combination of them is zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,29 +96,37 @@ def steady_state(
     system = _system(compiled, values or {})
     start = system.expand(system.restrict(compiled.initial_array(system.p[None, :], guess)[0]))
     scale = state_scales(compiled)
+    held = _held(system, start, scale)
     if guess:
-        found = _newton(system, start, scale)
+        found = _newton(system, start, scale, held)
         if found is not None:
-            return describe(system, found)
+            return describe(system, found, held)
     y = start
     for y in _course(system, start):
-        found = _newton(system, y, scale)
+        found = _newton(system, y, scale, held)
         if found is not None and _is_near(found, y, scale):
-            return describe(system, found)
+            return describe(system, found, held)
     names = compiled.state_names
     moving = np.abs(compiled.rates(y, system.p)) / scale
     worst = names[int(np.argmax(moving))]
-    if _is_singular(system, y):
-        reason = "the Jacobian is singular; a combination of states may be conserved that was not found"
+    drifting = _drifting(system, y)
+    if drifting:
+        reason = (
+            f"a combination of {', '.join(drifting)} is only made, or only removed: it never comes to rest"
+        )
     else:
         reason = f"the state still changes after a long time, {worst} most"
     raise NoEquilibrium(reason, dict(zip(names, y.tolist(), strict=True)), float(moving.max()))
 
 
-def describe(system: ReducedSystem, y: np.ndarray) -> SteadyState:
-    """A steady state with its eigenvalues and observables."""
+def describe(system: ReducedSystem, y: np.ndarray, held: np.ndarray | None = None) -> SteadyState:
+    """A steady state with its eigenvalues, without those of what is `held`, and observables."""
     compiled = system.compiled
-    eigenvalues = np.linalg.eigvals(_without_algebraic(system, system.restrict(y)))
+    jacobian = _without_algebraic(system, system.restrict(y))
+    if held is not None and held.size:
+        moving = _null_space(held[:, ~_algebraic(system)])
+        jacobian = moving.T @ jacobian @ moving
+    eigenvalues = np.linalg.eigvals(jacobian)
     residual = np.abs(compiled.rates(y, system.p)) / np.maximum(np.abs(y), 1e-6 * state_scales(compiled))
     observables = {
         name: float(compiled.observable(name, y, system.p)) for name in compiled.equations.observables
@@ -139,31 +148,77 @@ def _system(compiled: CompiledModel, values: Mapping[str, float]) -> ReducedSyst
     return compiled.reduced(p, totals)
 
 
-def _free(system: ReducedSystem) -> np.ndarray:
-    """Positions among the independent states of those that move: a state that only events change has
-    the rate zero and stays where it is."""
+def _algebraic(system: ReducedSystem) -> np.ndarray:
+    """Which of the independent states have algebraic equations."""
+    return np.array(system.compiled.equations.is_algebraic, dtype=bool)[system.independent]
+
+
+def _held(system: ReducedSystem, start: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Combinations of the independent states that stay as they are, shape (k, independent): states that
+    only events change; and what is conserved at these parameter values alone, a step being switched off.
+
+    The latter are sought where the Jacobian is singular: rates at random states lack them.
+    """
+    independent = system.independent
     rates = system.compiled.equations.rates
-    return np.array([k for k, i in enumerate(system.independent) if rates[i] is not ZERO], dtype=np.intp)
+    rests = np.array([rates[i] is ZERO for i in independent], dtype=bool)
+    own = np.eye(len(independent))[rests]
+    moves = np.flatnonzero(~rests & ~_algebraic(system))
+    with np.errstate(all="ignore"):
+        jacobian = system.jacobian(system.restrict(start))[np.ix_(~rests, ~rests)]
+    if not moves.size or not np.isfinite(jacobian).all():
+        return own
+    if np.linalg.matrix_rank(jacobian) == len(jacobian):
+        return own
+    some, others = (_rates_at_random(system, scale, seed)[:, moves] for seed in (0, 1))
+    if not len(some) or not len(others):
+        return own
+    size = np.linalg.norm(some, axis=0)
+    size[size == 0.0] = 1.0
+    found = np.zeros((0, len(independent)))
+    for weights in _null_space(some / size, _CONSTANT).T / size:
+        if (np.abs(others @ weights) <= 10.0 * _CONSTANT * (np.abs(others) @ np.abs(weights))).all():
+            row = np.zeros(len(independent))
+            row[moves] = weights / np.linalg.norm(weights)
+            found = np.vstack([found, row])
+    return np.vstack([own, found])
 
 
-def _newton(system: ReducedSystem, start: np.ndarray, scale: np.ndarray) -> np.ndarray | None:
-    """Newton's method, with steps shortened while they do not reduce the residual."""
-    free = _free(system)
+def _rates_at_random(system: ReducedSystem, scale: np.ndarray, seed: int) -> np.ndarray:
+    """Finite rates, each row divided by its largest, at states of the model's own size."""
+    rng = np.random.default_rng(seed)
+    size = scale[system.independent]
+    with np.errstate(all="ignore"):
+        rows = np.array(
+            [system.rates(size * np.exp(rng.normal(size=size.size))) for _ in range(2 * size.size + 8)]
+        )
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    return rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+def _null_space(rows: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
+    """An orthonormal basis of what all rows are orthogonal to, as columns."""
+    _, s, vt = np.linalg.svd(rows)
+    rank = int(np.count_nonzero(s > tolerance * s.max(initial=0.0)))
+    return vt[rank:].T
+
+
+def _newton(
+    system: ReducedSystem, start: np.ndarray, scale: np.ndarray, held: np.ndarray
+) -> np.ndarray | None:
+    """Newton's method, with steps shortened while they do not reduce the residual; no step moves what is
+    held."""
     z = system.restrict(start).copy()
     size = scale[system.independent]
     with np.errstate(all="ignore"):
         residual = system.rates(z)
         for _ in range(_NEWTON_STEPS):
-            try:
-                step = np.linalg.solve(system.jacobian(z)[np.ix_(free, free)], -residual[free])
-            except np.linalg.LinAlgError:
-                return None
-            if not np.isfinite(step).all():
+            step = _step(system.jacobian(z), residual, size, held)
+            if step is None:
                 return None
             length = 1.0
             while True:
-                trial = z.copy()
-                trial[free] += length * step
+                trial = z + length * step
                 new = system.rates(trial)
                 if (
                     np.abs(new / size).max() <= (1.0 - 0.25 * length) * np.abs(residual / size).max()
@@ -172,7 +227,7 @@ def _newton(system: ReducedSystem, start: np.ndarray, scale: np.ndarray) -> np.n
                     break
                 length *= 0.5
             z, residual = trial, new
-            if (np.abs(length * step) <= _CONVERGED * (np.abs(z[free]) + 1e-6 * size[free])).all():
+            if (np.abs(length * step) <= _CONVERGED * (np.abs(z) + 1e-6 * size)).all():
                 break
         else:
             return None
@@ -181,6 +236,25 @@ def _newton(system: ReducedSystem, start: np.ndarray, scale: np.ndarray) -> np.n
     starts_negative = start < 0.0
     negative = (y < -_NEGATIVE * scale) & concentrations & ~starts_negative
     return None if negative.any() or not np.isfinite(y).all() else y
+
+
+def _step(
+    jacobian: np.ndarray, residual: np.ndarray, size: np.ndarray, held: np.ndarray
+) -> np.ndarray | None:
+    """The step of Newton's method.  Equations that say nothing, or the same as others, are made up for
+    by what is held; states are measured in their own size."""
+    try:
+        if not len(held):
+            step = np.linalg.solve(jacobian, -residual)
+        else:
+            rows = np.vstack([jacobian, held]) * size
+            largest = np.abs(rows).max(axis=1)
+            largest[largest == 0.0] = 1.0
+            right = np.concatenate([-residual, np.zeros(len(held))]) / largest
+            step = size * np.linalg.lstsq(rows / largest[:, None], right, rcond=None)[0]
+    except np.linalg.LinAlgError:
+        return None
+    return step if np.isfinite(step).all() else None
 
 
 def _course(system: ReducedSystem, start: np.ndarray):  # type: ignore[no-untyped-def]
@@ -220,7 +294,16 @@ def _without_algebraic(system: ReducedSystem, z: np.ndarray) -> np.ndarray:
     return jacobian[np.ix_(d, d)] - jacobian[np.ix_(d, a)] @ follows
 
 
-def _is_singular(system: ReducedSystem, y: np.ndarray) -> bool:
-    free = _free(system)
-    jacobian = system.jacobian(system.restrict(y))[np.ix_(free, free)]
-    return bool(free.size) and np.linalg.matrix_rank(jacobian) < free.size
+def _drifting(system: ReducedSystem, y: np.ndarray) -> list[str]:
+    """The states of a combination that the Jacobian does not see and whose rate is not zero; none if the
+    Jacobian is regular."""
+    z = system.restrict(y)
+    jacobian, rates = system.jacobian(z), system.rates(z)
+    if not jacobian.size or not np.isfinite(jacobian).all():
+        return []
+    u, s, _ = np.linalg.svd(jacobian)
+    for weights in u[:, s <= s.max() * len(s) * np.finfo(float).eps].T:
+        if abs(weights @ rates) > 1e-6 * (np.abs(weights) @ np.abs(rates)):
+            largest = np.argsort(-np.abs(weights))[:3]
+            return [system.names[i] for i in largest if abs(weights[i]) > 0.1 * np.abs(weights).max()]
+    return []

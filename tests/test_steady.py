@@ -45,9 +45,29 @@ def test_states_that_only_events_change_stay():
 
 def test_no_steady_state_is_said_with_the_state_that_moves():
     compiled = CompiledModel(equations("growth", {"x": ONE}, {"x": 0.0}, {}))
-    with pytest.raises(NoEquilibrium) as caught:
+    with pytest.raises(NoEquilibrium, match="x is only made, or only removed") as caught:
         steady_state(compiled)
     assert set(caught.value.state) == {"x"}
+
+
+def test_what_is_conserved_at_some_parameter_values_only():
+    """A <-> B, and a removal of A that can be switched off: then, and only then, A + B is conserved."""
+    a, b, loss, k = map(symbol, ("a", "b", "loss", "k"))
+    rates = {"a": b - 3 * a - loss * a, "b": 3 * a - b, "c": k * (a - symbol("c")), "idle": loss * a}
+    start = {"a": 1.0, "b": 1.0, "c": 0.0, "idle": 0.7}
+    compiled = CompiledModel(equations("leak", rates, start, {"loss": 0.0, "k": 1e-4}))
+    found = steady_state(compiled)
+    assert_allclose([found[n] for n in ("a", "b", "c", "idle")], [0.5, 1.5, 0.5, 0.7], rtol=ROUNDING)
+    assert_allclose(np.sort(found.eigenvalues.real), [-4.0, -1e-4], rtol=1e-9)  # without what is conserved
+    assert found.is_stable
+    leaking = steady_state(
+        CompiledModel(
+            equations(
+                "leak", {n: rates[n] for n in "abc"}, {n: start[n] for n in "abc"}, {"loss": 0.5, "k": 1e-4}
+            )
+        )
+    )
+    assert max(abs(leaking[n]) for n in "abc") < 1e-9
 
 
 def test_unknown_names():

@@ -34,6 +34,9 @@ _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "
 _LIBM = {"ln": "log", "factorial": "tgamma", "rem": "fmod"}
 _LIBM_ARGUMENTS = {"fmod": 2, "pow": 2}
 _INTRINSIC_ARGUMENTS = {"fmuladd": 3, "minimum": 2, "maximum": 2}
+# exp ends here, at 1e299: the slope of a logistic function, k exp(k x) / (1 + exp(k x))^2, is then 0 far out
+# and not infinity over infinity.
+_LARGEST_EXPONENT = 690.0
 _OWN = "@lanes."  # the prefix of the package's own elementary functions
 
 
@@ -236,6 +239,10 @@ class _Writer:
             return self._number(self._new(f"fcmp oeq {self.type} {args[0]}, {zero}"))
         if op == "factorial":
             args = [self._operation("add", [args[0], self.constant(1.0)])]
+        if op == "exp":
+            largest = self.constant(_LARGEST_EXPONENT)
+            above = self._new(f"fcmp ogt {self.type} {args[0]}, {largest}")
+            args = [self._select(above, largest, args[0])]
         return self._library(_LIBM.get(op, op), args)
 
     def _is_true(self, value: str) -> str:

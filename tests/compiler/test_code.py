@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 
 from cascades.compiler import build as building
 from cascades.compiler.build import build
-from cascades.compiler.emit import PIECE, emit_function, module_text
+from cascades.compiler.emit import PIECE, emit_function, emit_tape, module_text
 from cascades.compiler.ordering import order
+from cascades.compiler.tape import write_tape
 from cascades.errors import CompileError
 from cascades.expression import FUNCTIONS, LOGIC, RELATIONS, call, evaluate, piecewise, symbol
 from cascades.kernels.vectors import aligned_rows
@@ -40,6 +41,18 @@ def run(outputs, lanes, x, y, k):
         function(*(a.ctypes.data for a in (ys, p, c, out)))
         found[:, part] = out
     return found
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_arguments_that_are_the_same_in_all_lanes(lanes):
+    tape = write_tape([X * K + Y], ROWS | {"k": ("p", 3)})
+    text = module_text([emit_tape("f", tape, lanes, numbers=("p",))], lanes)
+    library = build(f"test {hash(text)}", ["f"], lambda: text)
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(library["f"])
+    ys, p, out = aligned_rows(2, lanes), np.array([0.0, 0.0, 0.0, 3.0]), aligned_rows(1, lanes)
+    ys[0], ys[1] = np.arange(lanes) + 1.0, 0.5
+    function(ys.ctypes.data, p.ctypes.data, p.ctypes.data, out.ctypes.data)
+    assert_allclose(out[0], 3.0 * ys[0] + 0.5, rtol=LAST_PLACES)
 
 
 def every_operator():

@@ -288,3 +288,29 @@ def test_failures_are_told_apart_and_leave_the_others_alone():
 def test_a_division_by_zero_at_the_start_is_said():
     compiled = compiled_of("zero", {"x": ONE / (K * T)}, {"x": 1.0}, {"k": 1.0})
     assert integrate(compiled, [1.0]).status[0] == NOT_FINITE
+
+
+@pytest.mark.parametrize("lanes", [1, WIDE])
+def test_a_logistic_function_far_from_its_middle(lanes):
+    """exp(1000) is beyond the largest number, but the slope of 1 / (1 + exp(1000)) is 0."""
+    x, k, t = symbol("x"), symbol("k"), symbol("time")
+    rates = {"x": 1 / (1 + call("exp", k * (10 - t))) + 1 / (1 + call("exp", k * (x - 10))) - x}
+    compiled = compiled_of("logistic", rates, {"x": 0.5}, {"k": 100.0})
+    found = integrate(compiled, [5.0, 20.0], members=lanes, lanes=lanes)
+    wanted = [1.0 - 0.5 * np.exp(-5.0), 2.0 - np.exp(-10.0)]
+    assert_allclose(found.values[:, :, 0], [wanted] * lanes, rtol=1e-4)
+
+
+@pytest.mark.parametrize("lanes", [1, WIDE])
+def test_a_state_at_its_threshold_that_does_not_change_does_not_cross_it(lanes):
+    """Interpolated within a step, a constant state must be itself to the last digit: rounding would turn
+    "x > 1/3" over at every look, and an event would follow the other for ever."""
+    third = 1.0 / 3.0
+    up = EventEquation("up", call("gt", X, number(third)), (("n", symbol("n") + 1),), initial_value=False)
+    rates = {"x": ZERO, "n": ZERO, "y": call("sin", 50 * T) - symbol("y")}
+    start = {"x": third, "n": 0.0, "y": 1.0}
+    compiled = compiled_of("threshold", rates, start, {}, events=(up,))
+    found = integrate(compiled, np.linspace(0.0, 5.0, 40), members=lanes, lanes=lanes)
+    assert (found.status == 0).all()
+    assert (found.values[:, :, 1] == 0.0).all()
+    assert (found.values[:, :, 0] == third).all()
