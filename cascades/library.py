@@ -43,6 +43,9 @@ def load_model(source: str | Path) -> Model:
         if not path.is_file():
             raise UnknownName("model file", str(source), [])
         return _read(path)
+    if path.is_file():
+        what = "is neither SBML (.xml, .sbml) nor Antimony (.ant); an archive has to be unpacked first"
+        raise ModelError(str(source), [what])
     name = str(source)
     if name not in model_names():
         raise UnknownName("model", name, model_names())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import libsbml
 
+from cascades.errors import ModelError
 from cascades.expression import (
     LOGIC,
     ONE,
@@ -52,7 +53,8 @@ def read_formula(ast: Any, reading: Reading, where: str, names: Mapping[str, Exp
         try:
             values.append(_node(node, kind, arguments, names, reading, where))
         except (ValueError, OverflowError, IndexError, TypeError) as failure:
-            reading.problem(where, f"formula cannot be read ({failure})")
+            why = "; ".join(failure.problems) if isinstance(failure, ModelError) else failure
+            reading.problem(where, f"formula cannot be read ({why})")
             values.append(UNDEFINED)
     return values[0]
 
