@@ -16,7 +16,10 @@ from cascades.commands.progress import show_steps
 
 def fit(
     problem: Annotated[Path, typer.Argument(help="A PEtab problem (.yaml), version 1 or 2.")],
-    starts: Annotated[int, typer.Option(min=1, help="The best of twenty times as many points.")] = 20,
+    starts: Annotated[int, typer.Option(min=1, help="Local searches.")] = 20,
+    screened: Annotated[
+        int, typer.Option(min=1, help="Points that every start looks at before it searches from the best.")
+    ] = 100,
     method: Annotated[str, typer.Option(help="trust region, least squares, or cma.")] = "trust region",
     resume: Annotated[
         Path | None, typer.Option(help="Keep every finished start here, and go on from what is kept.")
@@ -43,8 +46,9 @@ def fit(
             loaded = FitProblem.from_petab(problem)
         with step(f"{starts} starts") as report:
             result = fit_problem(
-                loaded, starts=starts, seed=seed, method=method, folder=resume, workers=workers,
-                progress=lambda done, best: report(done),
+                loaded, starts=starts, seed=seed, method=method, screened=screened, folder=resume,
+                workers=workers,
+                progress=lambda done, best: report(done, f"best objective {best:.6g}"),
             )  # fmt: skip
         with step("identifiability"):
             local = identifiability(loaded, np.array(result.best.x))

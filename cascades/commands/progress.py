@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-Report = Callable[[float], None]
+
+class Report(Protocol):
+    """Takes the fraction done, from 0 to 1, and a few words on how it goes."""
+
+    def __call__(self, fraction: float, note: str = "") -> None: ...
 
 
 class Steps:
@@ -21,10 +26,15 @@ class Steps:
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[Report]:
-        """Give the block a function that it may tell the fraction done, from 0 to 1."""
+        """Give the block a function that it may tell how far it is."""
         task: TaskID = self._progress.add_task(what, total=None)
         start = time.perf_counter()
-        yield lambda fraction: self._progress.update(task, total=1.0, completed=fraction)
+
+        def report(fraction: float, note: str = "") -> None:
+            said = f"{what}: {note}" if note else what
+            self._progress.update(task, total=1.0, completed=fraction, description=said)
+
+        yield report
         self._progress.remove_task(task)
         self.seconds[what] = time.perf_counter() - start
         self._console.print(f"[green]✓[/] {what} [dim]{self.seconds[what]:.1f} s[/]", highlight=False)

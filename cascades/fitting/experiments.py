@@ -11,7 +11,8 @@ import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
 from cascades.expression import TIME, Expr, evaluate, free_symbols, substitute
-from cascades.fitting.prepare import Formula, Group, Plan, Prepared
+from cascades.fitting.formula import Formula, Found
+from cascades.fitting.prepare import Group, Plan, Prepared
 from cascades.fitting.tangents import Failure, Point, integrate, settle
 
 
@@ -102,15 +103,16 @@ class _Course:
     ) -> None:
         """The observable and its noise, from states of shape (times, n) and slopes (times, n, d)."""
         compiled, point = self.compiled, self.point
-        quantities: dict[str, np.ndarray | float] = {"time": times}
-        moving: dict[str, np.ndarray] = {}
-        for i, name in enumerate(compiled.parameter_names):
-            quantities[name], moving[name] = point.p[i], point.p_slopes[i]
-        for i, name in enumerate(compiled.state_names):
-            quantities[name], moving[name] = states[:, i], slopes[:, i]
+
+        def quantity(name: str) -> Found | None:
+            if name in compiled.state_index:
+                i = compiled.state_index[name]
+                return states[:, i], slopes[:, i]
+            return (times, None) if name == "time" else _parameter(compiled, point, name)
+
         parts = []
         for formula in (group.formula, group.noise):
-            value, along = self.context(formula, quantities, moving)
+            value, along = self.context(formula, quantity)
             parts += [
                 np.broadcast_to(value, rows.shape),
                 np.broadcast_to(along, (rows.size, along.shape[-1])),
@@ -194,50 +196,49 @@ class Context:
     width: int
 
     def __call__(
-        self, formula: Formula, quantities: Mapping[str, np.ndarray | float], slopes: Mapping[str, np.ndarray]
+        self, formula: Formula, quantity: Callable[[str], Found | None]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The formula's values, shape (times,) or (), and slopes, shape (..., width)."""
-        known = {**self.values, **quantities}
-        value = np.asarray(evaluate([formula.root], known)[0], dtype=float)
-        total = np.zeros((*value.shape, self.width))
+        """The formula's values, shape (times,) or (), and slopes, shape (..., width).  `quantity` gives
+        the model's own; what it does not know is a fit parameter."""
+
+        def find(name: str) -> Found:
+            found = quantity(name)
+            return (self.values[name], self.directions.get(name)) if found is None else found
+
         if self.width:
-            moving = [s for s in formula.slopes if s in slopes or s in self.directions]
-            partials = evaluate([formula.slopes[s] for s in moving], known)
-            with np.errstate(all="ignore"):  # what is not finite becomes a failure of its experiment
-                for name, partial in zip(moving, partials, strict=True):
-                    along = slopes[name] if name in slopes else self.directions[name]
-                    total = total + np.asarray(partial)[..., None] * along
-        return value, total
+            return formula.along(find, self.width)
+        value = formula.value(find)
+        return value, np.zeros((*value.shape, 0))
+
+
+def _parameter(compiled: CompiledModel, point: Point, name: str) -> Found | None:
+    i = compiled.parameter_index.get(name)
+    return None if i is None else (point.p[i], point.p_slopes[i])
 
 
 def _start(prepared: Prepared, first: Mapping[str, Formula], context: Context) -> Point | Failure:
     """Parameters and initial state at the first period, with its settings."""
     compiled = prepared.compiled
-    p = compiled.parameter_array()[0]
-    p_slopes = np.zeros((p.size, context.width))
-    quantities: dict[str, np.ndarray | float] = {"time": 0.0}
-    slopes: dict[str, np.ndarray] = {}
+    p = prepared.values.copy()
+    y = np.empty(len(compiled.state_names))
+    point = Point(y, np.zeros((y.size, context.width)), p, np.zeros((p.size, context.width)))
 
-    def put(name: str, value: np.ndarray | float, slope: np.ndarray) -> None:
-        i = compiled.parameter_index[name]
-        p[i], p_slopes[i] = value, slope
+    def quantity(name: str) -> Found | None:
+        return (0.0, None) if name == "time" else _parameter(compiled, point, name)
 
     for name, value in context.values.items():
-        if name in compiled.parameter_index:
-            put(name, value, context.directions.get(name, np.zeros(context.width)))
-    for name, formula in {**prepared.defaults, **first}.items():
-        if name in compiled.parameter_index:
-            for i, known in enumerate(compiled.parameter_names):
-                quantities[known], slopes[known] = p[i], p_slopes[i]
-            put(name, *context(formula, quantities, slopes))
-    for i, known in enumerate(compiled.parameter_names):
-        quantities[known], slopes[known] = p[i], p_slopes[i]
-    y = np.empty(len(compiled.state_names))
-    y_slopes = np.zeros((y.size, context.width))
-    for i, (name, initial) in enumerate(zip(compiled.state_names, compiled.equations.initial, strict=True)):
-        formula = first[name] if name in first else Formula(initial)
-        y[i], y_slopes[i] = context(formula, quantities, slopes)
-    return _finite(Point(y, y_slopes, p, p_slopes), 0.0)
+        i = compiled.parameter_index.get(name)
+        if i is not None:
+            p[i] = value
+            if name in context.directions:
+                point.p_slopes[i] = context.directions[name]
+    for name, formula in (*prepared.defaults.items(), *first.items()):
+        i = compiled.parameter_index.get(name)
+        if i is not None and not (name in first and formula is not first[name]):
+            p[i], point.p_slopes[i] = context(formula, quantity)
+    for i, (name, initial) in enumerate(zip(compiled.state_names, prepared.initial, strict=True)):
+        y[i], point.y_slopes[i] = context(first.get(name, initial), quantity)
+    return _finite(point, 0.0)
 
 
 def _finite(point: Point, time: float) -> Point | Failure:
@@ -250,17 +251,16 @@ def _set(
     compiled: CompiledModel, point: Point, settings: Mapping[str, Formula], context: Context, time: float
 ) -> Point | Failure:
     """The point after a period's settings; all formulas see the values before."""
-    quantities: dict[str, np.ndarray | float] = {"time": max(time, 0.0)}
-    slopes: dict[str, np.ndarray] = {}
-    for names, values, rows in (
-        (compiled.state_names, point.y, point.y_slopes),
-        (compiled.parameter_names, point.p, point.p_slopes),
-    ):
-        for name, value, row in zip(names, values, rows, strict=True):
-            quantities[name], slopes[name] = value, row
+
+    def quantity(name: str) -> Found | None:
+        if name in compiled.state_index:
+            i = compiled.state_index[name]
+            return point.y[i], point.y_slopes[i]
+        return (max(time, 0.0), None) if name == "time" else _parameter(compiled, point, name)
+
     y, y_slopes, p, p_slopes = (a.copy() for a in (point.y, point.y_slopes, point.p, point.p_slopes))
     for name, formula in settings.items():
-        value, slope = context(formula, quantities, slopes)
+        value, slope = context(formula, quantity)
         if np.isnan(value):
             continue  # an empty cell: the quantity keeps its value
         if name in compiled.state_index:

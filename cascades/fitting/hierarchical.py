@@ -19,7 +19,7 @@ from cascades.fitting.prepare import Group
 from cascades.fitting.problem import FitParameter
 
 if TYPE_CHECKING:
-    from cascades.fitting.objective import Objective
+    from cascades.fitting.objective import Evaluation, Objective
 
 ROUNDS = 8  # of weights and linear parameters in turn; the noise settles in three or four
 
@@ -43,7 +43,8 @@ class Hierarchy:
         settings = [f.root for plan in prepared.plans for _, one in plan.periods for f in one.values()]
         settings += [f.root for f in prepared.defaults.values()]
         settings += [formula for feature in self.problem.features for formula in feature.formulas]
-        in_model = set(prepared.compiled.parameter_names) | free_symbols(*settings)
+        compiled = prepared.compiled
+        in_model = {*compiled.parameter_names, *compiled.state_names} | free_symbols(*settings)
         return {p.id for p in self.problem.estimated if p.prior is None} - in_model
 
     @cached_property
@@ -98,6 +99,25 @@ class Hierarchy:
                 self._solve(x, linear, [e.comparison.simulated for e in own], own[0].comparison.sigma)
         return completed
 
+    def heights(self, points: np.ndarray) -> np.ndarray:
+        """Minus the log-posterior of the completed points, shape (points,)."""
+        if self.linear or not self.noise:
+            return self.objective.heights(self.complete(points))
+        found = []
+        for x, evaluation in zip(points, self.objective.evaluate_many(points, slopes=False), strict=True):
+            completed, quiet = self._with_noise(x, evaluation)
+            found.append(self.objective.height_of(completed, quiet))
+        return np.array(found)
+
+    def _with_noise(self, x: np.ndarray, evaluation: Evaluation) -> tuple[np.ndarray, Evaluation]:
+        """The noise at its optimum; the simulation does not depend on it."""
+        if not self.noise or evaluation.n_failed:
+            return x, evaluation
+        x, comparison = x.copy(), evaluation.comparison
+        sigma = comparison.sigma.copy()
+        self._set_noise(x, comparison.simulated, sigma)
+        return x, replace(evaluation, comparison=replace(comparison, sigma=sigma))
+
     def _probes(self, points: np.ndarray, linear: list[int]) -> np.ndarray:
         """Each point with all linear parameters zero, and with one of them 1 in turn."""
         probes = np.repeat(points[:, None], 1 + len(linear), axis=1)
@@ -114,13 +134,7 @@ class Hierarchy:
         over the free parameters alone."""
         if self.linear:
             x = self.complete(x[None])[0]
-        evaluation = self.objective.evaluate(x, slopes=True)
-        x = x.copy()
-        if self.noise and not evaluation.n_failed:
-            comparison = evaluation.comparison
-            sigma = comparison.sigma.copy()
-            self._set_noise(x, comparison.simulated, sigma)  # the simulation does not depend on it
-            evaluation = replace(evaluation, comparison=replace(comparison, sigma=sigma))
+        x, evaluation = self._with_noise(x, self.objective.evaluate(x, slopes=True))
         value, slope, information = self.objective.local_model_of(x, evaluation)
         return x, value, slope[self.free], information[np.ix_(self.free, self.free)]
 

@@ -71,7 +71,7 @@ class Comparison:
     def _transformed(self) -> tuple[np.ndarray, np.ndarray]:
         return transform(self.simulated, self.data.transformation)
 
-    @property
+    @cached_property
     def residuals(self) -> np.ndarray:
         """(h(simulated) - h(measured)) / sigma, shape (points,)."""
         return (self._transformed[0] - self.data.transformed) / self.sigma
@@ -85,7 +85,7 @@ class Comparison:
         points = np.where(self.data.is_laplace, laplace, normal) - np.log(self.sigma) + self.data.log_slope
         return float(points.sum()) if np.isfinite(points).all() else -math.inf
 
-    @property
+    @cached_property
     def residual_slopes(self) -> np.ndarray:
         """Derivatives of the residuals, shape (points, parameters)."""
         slopes = self._transformed[1][:, None] * self.simulated_slopes / self.sigma[:, None]

@@ -128,11 +128,13 @@ class Objective:
 
     def heights(self, points: np.ndarray) -> np.ndarray:
         """Minus the log-posterior at many points, shape (points, parameters), as one batch."""
-        found = []
-        for x, evaluation in zip(points, self.evaluate_many(points, slopes=False), strict=True):
-            likelihood = evaluation.log_likelihood - self._penalty(x, evaluation)[0]
-            found.append(-likelihood - log_prior(self.problem, x)[0])
-        return np.array(found)
+        evaluations = self.evaluate_many(points, slopes=False)
+        return np.array([self.height_of(x, e) for x, e in zip(points, evaluations, strict=True)])
+
+    def height_of(self, x: np.ndarray, evaluation: Evaluation) -> float:
+        """Minus the log-posterior from an evaluation that is there already."""
+        likelihood = evaluation.log_likelihood - self._penalty(x, evaluation)[0]
+        return float(-likelihood - log_prior(self.problem, x)[0])
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """(simulated - measured) / sigma after the transformation, shape (measurements,)."""

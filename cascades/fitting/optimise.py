@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from cascades.errors import OutputExists, UnknownName
 from cascades.fitting.hierarchical import Hierarchy
 from cascades.fitting.result import FitResult, StartResult
+from cascades.fitting.tables import FitError
 
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitProblem
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float], None]  # the fraction done and the best objective so far
 
 METHODS = ("trust region", "least squares", "cma")
-SCREENED = 20  # points looked at per start
+SCREENED = 100  # points looked at per start
 MARGIN = 1e-6  # distance of a start from its bounds
 TOLERANCE = 1e-10  # of cost, step and gradient, relative; below it nothing changes in printed digits
 
@@ -36,19 +37,22 @@ def fit(
     starts: int,
     seed: int,
     method: str = "trust region",
+    screened: int = SCREENED,
     folder: str | Path | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> FitResult:
-    """Fit from the best `starts` of many Latin-hypercube points inside of the bounds.
+    """Fit from many starts, each a local search from the best of `screened` points of its own.
 
     Parameters
     ----------
+    screened : Latin-hypercube points inside of the bounds that every start looks at, in shared vector
+        lanes, before it searches from the best of them; 1 for a start from a random point
     method : "trust region" (with the Fisher information), "least squares" (scipy, normal noise
         only), or "cma" (no derivatives, for objectives that jump: switches and outcomes)
     folder : path
-        Where every finished start is kept; a second call with the same folder, problem, seed and
-        method does only what is missing and gives the same result.
+        Where every finished start is kept; a second call with the same folder, problem, seed, method
+        and screening does only what is missing and gives the same result, also with more starts.
     workers : int
         Processes that share the starts.  The result does not depend on it.
     progress : called after every start with the fraction done and the best objective so far
@@ -59,28 +63,44 @@ def fit(
         The method does not exist.
     OutputExists
         The folder belongs to another fit.
+    FitError
+        Least squares were asked for where the likelihood is no sum of squares.
     """
     if method not in METHODS:
         raise UnknownName("optimiser", method, METHODS)
-    store = _Store(folder, problem, seed, method)
-    points = starting_points(problem, starts, seed)
+    if method == "least squares" and not problem.objective.is_least_squares:
+        raise FitError(
+            problem.name, ["least squares needs normal noise, no priors, no features: use trust region"]
+        )
+    search = Search(method, seed, screened)
+    store = _Store(folder, problem, search)
     done = {i: result for i, result in store.finished().items() if i < starts}
     todo = [i for i in range(starts) if i not in done]
     try:
-        for result in _reported(_run(problem, points, todo, method, seed, workers), done, starts, progress):
+        for result in _reported(_run(problem, todo, search, workers), done, starts, progress):
             done[result.start] = result
             store.keep(result)
-    except KeyboardInterrupt:
-        pass  # what is finished is the result
+    except KeyboardInterrupt:  # what is finished is the result
+        if not done:
+            raise
     ordered = sorted(done.values(), key=lambda r: (r.objective, r.start))
     return FitResult(problem, tuple(ordered), method, seed)
 
 
-def starting_points(problem: FitProblem, starts: int, seed: int) -> np.ndarray:
-    """The best of `SCREENED` times as many Latin-hypercube points inside of the bounds, each on its own
-    scale, shape (starts, parameters).  Screening shares vector lanes, so it costs little.
+@dataclass(frozen=True)
+class Search:
+    """How a start is made and followed."""
 
-    Infinite bounds are replaced by the nominal value and ten of its sizes to either side.
+    method: str
+    seed: int
+    screened: int
+
+
+def starting_point(problem: FitProblem, start: int, search: Search) -> np.ndarray:
+    """The best of a start's own Latin-hypercube points, each parameter on its own scale.
+
+    It depends on the seed and the start's number alone.  Infinite bounds are replaced by the nominal
+    value and ten of its sizes to either side.
     """
     from scipy.stats import qmc
 
@@ -88,21 +108,23 @@ def starting_points(problem: FitProblem, starts: int, seed: int) -> np.ndarray:
     width = 10.0 * np.maximum(1.0, np.abs(problem.nominal))
     lower = np.where(np.isfinite(lower), lower, problem.nominal - width)
     upper = np.where(np.isfinite(upper), upper, problem.nominal + width)
-    unit = qmc.LatinHypercube(len(problem.names), rng=np.random.default_rng(seed)).random(starts * SCREENED)
-    points = lower + unit * (upper - lower)
-    heights = problem.objective.heights(Hierarchy(problem.objective).complete(points))
-    return points[np.argsort(heights, kind="stable")[:starts]]
+    rng = np.random.default_rng([search.seed, start])
+    points = lower + qmc.LatinHypercube(lower.size, rng=rng).random(search.screened) * (upper - lower)
+    if search.screened == 1:
+        return points[0]
+    return points[np.argmin(Hierarchy(problem.objective).heights(points))]
 
 
 # --- one start ----------------------------------------------------------------------------------
 
 
-def optimise_from(problem: FitProblem, start: int, x0: np.ndarray, method: str, seed: int) -> StartResult:
-    """The search from one point.  Never raises for a model that cannot be integrated."""
-    search = {"trust region": _trust_region, "least squares": _least_squares, "cma": _cma}[method]
+def optimise_from(problem: FitProblem, start: int, search: Search) -> StartResult:
+    """One start.  Never raises for a model that cannot be integrated."""
+    follow = {"trust region": _trust_region, "least squares": _least_squares, "cma": _cma}[search.method]
     hierarchy = Hierarchy(problem.objective)
+    x0 = starting_point(problem, start, search)
     first = _height(problem, hierarchy.complete(x0[None])[0])
-    x, evaluations, status = search(problem, hierarchy, x0, seed + start)
+    x, evaluations, status = follow(problem, hierarchy, x0, search.seed + start)
     return StartResult(start, first, _height(problem, x), tuple(map(float, x)), evaluations, status)
 
 
@@ -204,18 +226,16 @@ def _open(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray
 # --- many starts --------------------------------------------------------------------------------
 
 
-def _run(
-    problem: FitProblem, points: np.ndarray, todo: list[int], method: str, seed: int, workers: int
-) -> Iterator[StartResult]:
+def _run(problem: FitProblem, todo: list[int], search: Search, workers: int) -> Iterator[StartResult]:
     if workers <= 1 or len(todo) <= 1:
         for i in todo:
-            yield optimise_from(problem, i, points[i], method, seed)
+            yield optimise_from(problem, i, search)
         return
     import multiprocessing
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(optimise_from, problem, i, points[i], method, seed) for i in todo}
+        waiting = {pool.submit(optimise_from, problem, i, search) for i in todo}
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -237,12 +257,12 @@ def _reported(
 class _Store:
     """One small file per finished start, written under a temporary name and renamed."""
 
-    def __init__(self, folder: str | Path | None, problem: FitProblem, seed: int, method: str):
+    def __init__(self, folder: str | Path | None, problem: FitProblem, search: Search):
         self.folder = None if folder is None else Path(folder)
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        label = {"problem": problem.content_hash, "seed": seed, "method": method}
+        label = {"problem": problem.content_hash, **asdict(search)}
         header = self.folder / "fit.json"
         if header.exists():
             if json.loads(header.read_text()) != label:

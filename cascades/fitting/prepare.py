@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from cascades.compiler.compiled import CompiledModel, compile_model
-from cascades.compiler.derivatives import gradients
-from cascades.expression import Expr, as_expr, free_symbols, substitute
+from cascades.expression import Expr, as_expr, free_symbols, substitute, symbol
+from cascades.fitting.formula import Formula
 from cascades.fitting.likelihood import Data
 from cascades.fitting.problem import SCALES, FitProblem, Measurement, Observable, Period
 from cascades.fitting.tables import FitError
 from cascades.model import Compartment, Model, Parameter
-
-
-@dataclass(frozen=True, eq=False)
-class Formula:
-    """A closed formula and its derivatives with respect to the symbols in it."""
-
-    root: Expr
-
-    @cached_property
-    def slopes(self) -> dict[str, Expr]:
-        return gradients([self.root], sorted(free_symbols(self.root)))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +41,13 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """`plans` are the experiments with measurements; `bare` all experiments, with nothing to read."""
+    """`plans` are the experiments with measurements; `bare` all experiments, with nothing to read;
+    `values` are the model's own parameters, `initial` the formulas of the states at time 0: a fit parameter
+    that rules or events change is a state, and begins with its fitted value."""
 
     compiled: CompiledModel
+    values: np.ndarray
+    initial: tuple[Formula, ...]
     defaults: Mapping[str, Formula]
     plans: tuple[Plan, ...]
     bare: Mapping[str, Plan]
@@ -90,7 +82,10 @@ def prepare(problem: FitProblem) -> Prepared:
     if defects:
         raise FitError(problem.name, sorted(set(defects)))
     closed_defaults = {name: Formula(close(formula)) for name, formula in defaults.items()}
-    return Prepared(compiled, closed_defaults, tuple(plans), bare, _data(problem))
+    states = zip(compiled.state_names, compiled.equations.initial, strict=True)
+    initial = tuple(Formula(symbol(name) if name in ours else formula) for name, formula in states)
+    values = compiled.parameter_array()[0]
+    return Prepared(compiled, values, initial, closed_defaults, tuple(plans), bare, _data(problem))
 
 
 def _settable(compiled: CompiledModel) -> set[str]:

@@ -12,7 +12,8 @@ from cascades.expression import ONE, TIME, Expr, add, mul, symbol
 from cascades.fitting.experiments import Context, Reading, run
 from cascades.fitting.features import Feature, FoldPosition, Margin, Measured, ReadingAt, SwitchingTime
 from cascades.fitting.folds import fold_value, margin, still
-from cascades.fitting.prepare import Closing, Formula, Group, Prepared
+from cascades.fitting.formula import Formula
+from cascades.fitting.prepare import Closing, Group, Prepared
 from cascades.fitting.statements import Scalar, Term, between, measured
 from cascades.fitting.tangents import Failure, Point
 
@@ -28,7 +29,7 @@ def evaluate_feature(prepared: Prepared, feature: Feature, context: Context, rto
     statement = feature.statement
 
     def scalar(formula: Expr) -> Scalar:
-        value, slopes = context(Formula(formula), {}, {})
+        value, slopes = context(Formula(formula), lambda name: None)
         return Scalar(float(value), slopes)
 
     sigma = scalar(statement.sigma)

@@ -72,12 +72,16 @@ def integrate(
 
 
 def _with_slopes(compiled: CompiledModel, start: Point, times: np.ndarray, rtol: float) -> Course | Failure:
+    """Only along directions that move the model: noise and scales do not."""
+    moving = np.flatnonzero(start.y_slopes.any(axis=0) | start.p_slopes.any(axis=0))
     found = integrate_tangents(
-        compiled, times, start.y, start.p, start.y_slopes, start.p_slopes, rtol=rtol
-    )  # fmt: skip
+        compiled, times, start.y, start.p, start.y_slopes[:, moving], start.p_slopes[:, moving], rtol=rtol
+    )
     if found.status:
         return Failure(found.reached, REASONS[found.status])
-    return found.values, found.slopes
+    slopes = np.zeros((*found.values.shape, start.y_slopes.shape[1]))
+    slopes[:, :, moving] = found.slopes
+    return found.values, slopes
 
 
 def settle(compiled: CompiledModel, start: Point, rtol: float) -> Point | Failure:
