@@ -27,9 +27,11 @@ LN_HIGH, LN_LOW = 0, 1
 
 @dataclass(frozen=True)
 class SlidingThreshold(Mechanism):
-    """Both thresholds of a neuron, above resting calcium, are those of the rule times (rate / target)**power.
+    """The thresholds of a neuron, above resting calcium, are those of the rule times (rate / target)**power.
 
-    The rate [Hz] is averaged with `tau_rate` [ms]; the factor stays between `lowest` and `highest`.
+    The rate [Hz] is averaged with `tau_rate` [ms]; the factor stays between `lowest` and `highest`.  Where
+    the depression threshold does not move, the other, which parts depression from potentiation, never passes
+    it: then activity turns potentiation into depression, where two moving thresholds also turn both off.
     """
 
     target: float = 5.0
@@ -37,6 +39,7 @@ class SlidingThreshold(Mechanism):
     tau_rate: float = 10_000.0
     lowest: float = 0.5
     highest: float = 2.0
+    moves_depression: bool = True
 
     slides = True
 
@@ -44,6 +47,9 @@ class SlidingThreshold(Mechanism):
         super().check(network)
         if not (self.target > 0.0 and 0.0 < self.lowest <= 1.0 <= self.highest):
             raise NetworkError("SlidingThreshold", "target must be positive, and lowest <= 1 <= highest")
+        rule = network.rule
+        if not self.moves_depression and rule is not None and rule.theta_p <= rule.theta_d:
+            raise NetworkError("SlidingThreshold", "theta_p must lie above theta_d to slide alone")
 
     def start(self, view: View) -> dict[str, np.ndarray]:
         return start_rate(view, self.target)
@@ -52,8 +58,10 @@ class SlidingThreshold(Mechanism):
         rate = running_rate(view, memory, self.interval, self.tau_rate)
         factor = np.clip((np.maximum(rate, 1e-9) / self.target) ** self.power, self.lowest, self.highest)
         start = zones(view.rule)
-        view.zones[:, LN_HIGH] = start[LN_HIGH] + np.log(factor)
-        view.zones[:, LN_LOW] = start[LN_LOW] + np.log(factor)
+        view.zones[:, LN_HIGH] = np.maximum(start[LN_HIGH] + np.log(factor), start[LN_LOW])
+        if self.moves_depression:
+            view.zones[:, LN_HIGH] = start[LN_HIGH] + np.log(factor)
+            view.zones[:, LN_LOW] = start[LN_LOW] + np.log(factor)
 
 
 @dataclass(frozen=True, eq=False)
