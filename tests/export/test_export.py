@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from cascades.errors import ExportError, OutputExists, UnknownName
 from cascades.export import TARGETS, export
 from cascades.export.features import numbers, ramps
-from cascades.network import balanced_network
+from cascades.network import SlowRise, balanced_network
 from cascades.network.plasticity import SynapticScaling
 from cascades.reduction.published import published_rule
 from cascades.reduction.rule import CalciumRule, PhosphataseFilter, RateTable, WellTable
@@ -74,6 +74,15 @@ def test_features_are_refused_by_name(rule, feature, refused, tmp_path):
             assert not folder.exists()
         else:
             assert export(rule, target, folder)
+
+
+def test_a_shape_of_calcium_is_refused(tmp_path):
+    network = dataclasses.replace(balanced_network(RULE, neurons=50, inputs=5), calcium=SlowRise(0.003))
+    with pytest.raises(ExportError, match="SlowRise"):
+        export(network, "brian2", tmp_path)
+    export(network, "json", tmp_path)
+    calcium = json.loads((tmp_path / "network.json").read_text())["calcium"]
+    assert calcium == {"kind": "SlowRise", "rise": 0.003}
 
 
 def test_mechanisms_are_refused(tmp_path):

@@ -128,6 +128,27 @@ def test_scaling_brings_the_rate_to_its_target():
         assert abs(free - 5.0) > 2.0
 
 
+def test_scaling_of_silent_neurons_has_its_time_course():
+    """s' = s (target - rate) / (target tau), where the average rate decays from the target to zero."""
+    mechanism = SynapticScaling(interval=10.0, target=5.0, tau=2000.0, tau_rate=500.0)
+    session = Session.new(quiet(mechanism), 0, 1)
+    for t in (500.0, 1500.0, 4000.0):
+        session.advance(round(t) + 1)
+        expected = math.exp((t - 500.0 * (1.0 - math.exp(-t / 500.0))) / 2000.0)
+        assert_allclose(session.view().scale[4], expected, rtol=5e-3)
+
+
+def test_excitability_of_silent_neurons_falls_at_its_speed():
+    """A silent neuron's threshold falls by threshold_rate until it has gone its range."""
+    mechanism = IntrinsicExcitability(
+        interval=10.0, target=5.0, tau_rate=1.0, threshold_rate=2.0, threshold_range=5.0
+    )
+    session = Session.new(quiet(mechanism), 0, 1)
+    for t, expected in ((1000.0, -47.0), (2000.0, -49.0), (5000.0, -50.0)):
+        session.advance(round(t) + 1)
+        assert session.view().threshold[4] == pytest.approx(expected, abs=1e-3)
+
+
 def test_excitability_moves_thresholds_within_their_range():
     rule = dataclasses.replace(RULE, gamma_d=0.0, gamma_p=0.0)
     mechanism = IntrinsicExcitability(interval=100.0, target=5.0, tau_rate=500.0, threshold_rate=2.0)
@@ -199,8 +220,8 @@ def test_eligibility_pays_out_in_full():
     assert_allclose(session.view().plastic[0].expressed, [0.7, 0.5, 0.5, 0.5], atol=1e-5)
 
 
-def forgetting(depth, events=300, synapses=40_000):
-    """Correlation with a stored memory under ongoing random events."""
+def forgetting(depth, events=300, synapses=40_000, chance=1.0):
+    """Correlation with a stored memory under random events, each in a part `chance` of the synapses."""
     mechanism = CascadeSynapse(depth=depth)
     rng = np.random.default_rng(1)
     strength = rng.integers(0, 2, synapses).astype(np.float32)
@@ -211,17 +232,19 @@ def forgetting(depth, events=300, synapses=40_000):
     mechanism.transitions(memory, strength, state, rng)
     found = []
     for _ in range(events):
-        mechanism.transitions(rng.choice([-1, 1], synapses), strength, state, rng)
+        event = rng.choice([-1, 1], synapses) * (rng.random(synapses) < chance)
+        mechanism.transitions(event, strength, state, rng)
         found.append(float(((2.0 * strength - 1.0) * memory).mean()))
     return np.array(found)
 
 
 def test_cascade_forgets_by_a_power_law():
     """Fusi, Drew & Abbott 2005: exponential for depth 1, close to 1/t for a deep cascade."""
-    plain, deep = forgetting(1, 12), forgetting(8)
-    # one state: every opposite event flips: the signal halves... it is gone after one event on average
-    assert abs(plain[5:]).max() < 0.03
-    assert deep[20] > 0.02
+    chance, sampling = 0.1, 4.0 / math.sqrt(40_000)
+    plain, deep = forgetting(1, 30, chance=chance), forgetting(8)
+    # one state: each event replaces what was stored, so that (1 - chance) of the signal is left
+    assert_allclose(plain, (1.0 - chance) ** np.arange(1, 31), atol=sampling)
+    assert deep[20] > sampling
     t = np.arange(1, deep.size + 1)
     window = (t >= 3) & (t <= 100)
     slope = np.polyfit(np.log(t[window]), np.log(np.maximum(deep[window], 1e-3)), 1)[0]

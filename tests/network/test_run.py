@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import cascades.network.network as description
-from cascades.errors import CheckpointError, NetworkError, UnknownName
+from cascades.errors import UnknownName
 from cascades.network import (
     AdaptiveExponential,
-    FixedInDegree,
     LeakyIntegrateAndFire,
     Network,
     Pairs,
@@ -26,7 +24,6 @@ from cascades.network import (
     replay,
     run_network,
 )
-from cascades.network.plasticity import ShortTerm, SpikeTiming
 from cascades.reduction.published import published_rule
 
 RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
@@ -39,16 +36,6 @@ def same(a, b):
         and np.array_equal(a.spike_neurons, b.spike_neurons)
         and all(np.array_equal(a.final_efficacies[n], b.final_efficacies[n]) for n in a.final_efficacies)
     )
-
-
-@pytest.fixture(scope="module")
-def small():
-    return balanced_network(RULE, neurons=400, inputs=40)
-
-
-@pytest.fixture(scope="module")
-def recording(small):
-    return run_network(small, 500.0, seed=1)
 
 
 def test_activity_is_balanced(recording):
@@ -92,53 +79,16 @@ def test_efficacies_equal_a_replay_of_the_spikes(small, recording):
     assert np.abs(found.final - start).max() > 0.01
 
 
-@pytest.mark.parametrize("rule", [RULE, NOISY], ids=["quiet", "noisy"])
-def test_checkpoint_continues_bit_for_bit(rule, tmp_path):
-    network = balanced_network(rule, neurons=400, inputs=40)
-    path = tmp_path / "state.npz"
-    run_network(network, 200.0, seed=2, checkpoint=path)
-    second = run_network(network, 200.0, seed=2, checkpoint=path, threads=2)
-    whole = run_network(network, 400.0, seed=2)
-    late = whole.spike_times > 200.0
-    assert second.start == 200.0
-    assert np.array_equal(second.spike_times, whole.spike_times[late])
-    assert np.array_equal(second.spike_neurons, whole.spike_neurons[late])
-    assert np.array_equal(second.efficacies, whole.efficacies)
-
-
-def test_bad_checkpoints_are_refused(small, tmp_path):
-    path = tmp_path / "state.npz"
-    run_network(small, 5.0, seed=2, checkpoint=path)
-    with pytest.raises(CheckpointError, match="seed 2"):
-        run_network(small, 5.0, seed=3, checkpoint=path)
-    with pytest.raises(CheckpointError, match="another network"):
-        run_network(balanced_network(RULE, neurons=400, inputs=41), 5.0, seed=2, checkpoint=path)
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(CheckpointError, match="damaged"):
-        run_network(small, 5.0, seed=2, checkpoint=path)
-    path.write_bytes(b"not a file of ours")
-    with pytest.raises(CheckpointError, match="damaged, or not"):
-        run_network(small, 5.0, seed=2, checkpoint=path)
-    np.savez(path, numbers=np.zeros(3))
-    with pytest.raises(CheckpointError):
-        run_network(small, 5.0, seed=2, checkpoint=path)
-
-
-def test_a_crash_while_saving_keeps_the_old_checkpoint(small, tmp_path, monkeypatch):
-    path = tmp_path / "state.npz"
-    run_network(small, 5.0, seed=2, checkpoint=path)
-    before = path.read_bytes()
-
-    def crash(file, **arrays):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", crash)
-    with pytest.raises(OSError, match="disk full"):
-        run_network(small, 5.0, seed=2, checkpoint=path)
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["state.npz"]
+def test_spikes_that_are_not_kept_are_counted(small, recording):
+    found = run_network(small, 500.0, seed=1, keep_spikes=["I"])
+    assert found.kept == ("I",)
+    assert np.array_equal(found.spikes("I")[0], recording.spikes("I")[0])
+    assert found.rates == recording.rates
+    assert np.array_equal(found.spike_counts, np.bincount(recording.spike_neurons, minlength=400))
+    with pytest.raises(UnknownName, match="spikes kept"):
+        found.spikes("E")
+    with pytest.raises(UnknownName, match="population"):
+        run_network(small, 5.0, seed=1, keep_spikes=["X"])
 
 
 def test_ctrl_c_keeps_what_is_done(small):
@@ -226,117 +176,6 @@ def test_magnesium_blocks_nmda():
         return run_network(network, 400.0, seed=0).spikes("out")[0].size
 
     assert count(0.0) > count(1.0)
-
-
-def test_short_term_depression_and_facilitation():
-    """Release of a regular train against the recursion of Tsodyks & Markram."""
-    times = np.arange(10.0, 310.0, 20.0)
-    for short_term in (ShortTerm(0.5, 800.0), ShortTerm(0.1, 100.0, 1000.0)):
-        network = Network(
-            [
-                Population("in", 1, ReplayedSource(times, np.zeros(times.size, int))),
-                Population("out", 1, LeakyIntegrateAndFire(v_threshold=1e3, tau_exc=0.5)),
-            ],
-            [Synapses("in", "out", Pairs([0], [0]), 1.0, delay=1.0, short_term=short_term)],
-        )
-        from cascades.network.arrays import EXC
-        from cascades.network.session import Session
-
-        session = Session.new(network, 0, 1)
-        u, x, last, released, expected = 0.0, 1.0, -1e9, [], []
-        for t in times:
-            gap = t - last
-            x = 1.0 - (1.0 - x) * math.exp(-gap / short_term.tau_rec)
-            if short_term.tau_facil:
-                u = u * math.exp(-gap / short_term.tau_facil)
-                u += short_term.use * (1.0 - u)
-            else:
-                u = short_term.use
-            expected.append(u * x / short_term.use)
-            x -= u * x
-            last = t
-            session.advance(round((t + 1.0) / 0.1) + 1)
-            released.append(float(session.built.cells.state[EXC, 1]))
-        assert_allclose(released, expected, rtol=1e-4)
-
-
-def test_spike_timing_follows_its_window():
-    """Pairs far apart: the published exponential windows."""
-    timing = SpikeTiming(ltp=0.01, ltd=0.008, tau_r1=17.0, tau_o1=34.0)
-    lags = np.array([-40.0, -10.0, 5.0, 30.0])  # arrival to spike
-    n = lags.size
-    spikes = ReplayedSource(np.full(n, 100.0), np.arange(n))
-    # a strong static input makes the targets spike at a known time
-    drivers = ReplayedSource(100.0 + lags + 50.0, np.arange(n))
-    network = Network(
-        [
-            Population("in", n, spikes),
-            Population("driver", n, drivers),
-            Population("out", n, LeakyIntegrateAndFire(tau_exc=0.1)),
-        ],
-        [
-            Synapses("in", "out", Pairs(np.arange(n), np.arange(n)), 0.0, 50.0,
-                     plastic=True, efficacy=0.5, timing=timing),
-            Synapses("driver", "out", Pairs(np.arange(n), np.arange(n)), 1e5, 0.1),
-        ],
-    )  # fmt: skip
-    found = run_network(network, 300.0, seed=0)
-    spiked = found.spikes("out")[0][np.argsort(found.spikes("out")[1])]
-    lag = spiked - 150.0
-    expected = np.where(lag > 0, 0.01 * np.exp(-lag / 17.0), -0.008 * np.exp(lag / 34.0))
-    assert_allclose(found.efficacies - 0.5, expected, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: Synapses("E", "E", FixedInDegree(1), 1.0, delay=-1.0), "delay must not be negative"),
-        (lambda: Synapses("E", "E", FixedInDegree(1), 1.0, efficacy=1.2), r"efficacy must lie in \[0, 1\]"),
-        (lambda: Synapses("E", "E", FixedInDegree(1), -1.0), "weight must not be negative"),
-        (lambda: FixedInDegree(-1), "count must not be negative"),
-        (lambda: Population("E", 0, LeakyIntegrateAndFire()), "size must be at least 1"),
-        (lambda: LeakyIntegrateAndFire(tau_m=0.0), "tau_m must be positive"),
-        (lambda: LeakyIntegrateAndFire(v_reset=-40.0), "below v_threshold"),
-        (lambda: ReplayedSource([-1.0], [0]), "not negative"),
-        (lambda: Population("E", 2, ReplayedSource([1.0], [2])), "is of neuron 2"),
-        (lambda: SpikeTiming(ltp=-1.0), "ltp must not be negative"),
-        (lambda: ShortTerm(use=0.0), r"use must lie in \(0, 1\]"),
-    ],
-)
-def test_bad_parts_are_refused(make, words):
-    with pytest.raises(NetworkError, match=words):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("synapses", "words"),
-    [
-        (Synapses("E", "E", FixedInDegree(2), 1.0, delay=0.05), "delay must be at least the time step"),
-        (Synapses("E", "E", Pairs([0], [10]), 1.0), "target index 10 is out of range; 'E' has 10 neurons"),
-        (Synapses("E", "E", Pairs([-1], [0]), 1.0), "source index -1 is out of range"),
-        (Synapses("E", "E", FixedInDegree(2), 1.0, plastic=True), "need a rule"),
-        (Synapses("E", "P", FixedInDegree(2), 1.0), "only emits spikes"),
-        (Synapses("E", "E", FixedInDegree(2), 1.0, efficacy=np.zeros(3)), "efficacy has shape"),
-    ],
-)
-def test_bad_networks_are_refused(synapses, words):
-    populations = [Population("E", 10, LeakyIntegrateAndFire()), Population("P", 3, PoissonSource(1.0))]
-    with pytest.raises(NetworkError, match=words):
-        Network(populations, [synapses])
-
-
-def test_names_are_suggested():
-    with pytest.raises(UnknownName, match="Exc"):
-        Network(
-            [Population("Exc", 10, LeakyIntegrateAndFire())], [Synapses("Ex", "Exc", FixedInDegree(1), 1.0)]
-        )
-
-
-def test_memory_is_checked_before_allocation(monkeypatch):
-    network = balanced_network(RULE, neurons=100_000, inputs=10_000)
-    monkeypatch.setattr(description, "_free_memory", lambda: 8 * 10**9)
-    with pytest.raises(NetworkError, match="GB are free"):
-        run_network(network, 1.0, seed=0)
 
 
 def test_memory_per_plastic_synapse():
