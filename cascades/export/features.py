@@ -57,6 +57,11 @@ def rule_of(source: CalciumRule | Network, target: str) -> CalciumRule:
         return source
     if source.rule is None:
         raise ExportError(target, "a network without a calcium rule", "give the network a rule")
+    if source.calcium is not None:
+        kind = type(source.calcium).__name__
+        raise ExportError(
+            target, f"calcium of the shape {kind}", "use dataclasses.replace(network, calcium=None)"
+        )
     for mechanism in source.mechanisms:
         name = type(mechanism).__name__
         raise ExportError(target, f"the mechanism {name}", "it is part of this package's network layer only")

@@ -30,6 +30,7 @@ def _network(network: Network) -> dict[str, Any]:
         "populations": [{**_fields(p), "kind": type(p.neuron).__name__} for p in network.neurons],
         "synapses": [{**_fields(s), "kind": type(s.connect).__name__} for s in network.synapses],
         "mechanisms": [_plain(m.describe()) for m in network.mechanisms],
+        "calcium": network.calcium and {"kind": type(network.calcium).__name__, **_fields(network.calcium)},
         "rule": "rule.json" if network.rule is not None else None,
         "content_hash": network.content_hash(),
     }

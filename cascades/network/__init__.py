@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cascades.network.calcium import SaturatingPump, SlowRise
 from cascades.network.network import Network, balanced_network
 from cascades.network.neuron import (
     AdaptiveExponential,
@@ -29,6 +30,8 @@ __all__ = [
     "Recording",
     "Replay",
     "ReplayedSource",
+    "SaturatingPump",
+    "SlowRise",
     "Synapses",
     "balanced_network",
     "replay",

@@ -40,6 +40,7 @@ class Cells(NamedTuple):
 # Columns of the numbers of a population
 (KIND, FIRST, SIZE, RATE, WEIGHT, KEY, BLOCKS, REPLAYS, REPLAYS_END, USE, TAU_REC, TAU_FACIL) = range(12)
 CONSTANTS = 12  # here the numbers of the neuron begin; see `cells.constants`
+NMDA_RATIO = CONSTANTS + 13
 
 
 class Groups(NamedTuple):

@@ -16,13 +16,13 @@ import numpy as np
 
 from cascades.errors import CheckpointError
 from cascades.network.build import Built, build, relink, rule_constants
-from cascades.network.constants import NeuronSteps
+from cascades.network.constants import NeuronSteps, Rising
 from cascades.network.network import Network
 from cascades.network.recording import write_whole
 from cascades.network.session import Session
 
 FORMAT = "cascades network checkpoint"
-VERSION = 1
+VERSION = 2  # 1: state without room at the ends of rows
 
 
 def save(session: Session, path: Path) -> None:
@@ -45,6 +45,8 @@ def save(session: Session, path: Path) -> None:
             arrays[name] = value
     if isinstance(b.rule.drift, NeuronSteps):
         arrays["zones"] = b.rule.drift.zones
+    if isinstance(b.rule.shape, Rising):
+        arrays["slow_calcium"] = b.rule.shape.slow
     if any(m.rewires for m in b.network.mechanisms):
         for k, p in enumerate(session.view().plastic):
             arrays[f"senders/{k}"] = p.source
@@ -97,6 +99,7 @@ def load(path: Path, network: Network, seed: int, threads: int) -> Session:
         "expressed": b.plastic.expressed,
         "scale": b.plastic.scale,
         "zones": getattr(b.rule.drift, "zones", None),
+        "slow_calcium": getattr(b.rule.shape, "slow", None),
     }
     for name, place in places.items():
         if place is not None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cascades.errors import NetworkError
+from cascades.network.calcium import CalciumShape, SaturatingPump, SlowRise, stretched, unstretched
 from cascades.reduction.rule import CalciumRule
 
 MS_PER_S = 1000.0
@@ -113,16 +114,32 @@ class Noise(NamedTuple):
     key: Any
 
 
+class Pumped(NamedTuple):
+    """Extrusion that saturates: thresholds and tables stand at u + exp(u) / half, which falls as u did."""
+
+    ln_half: Any
+
+
+class Rising(NamedTuple):
+    """Calcium is exp(u) exp(-t) - slow exp(-ratio t); `slow` holds the second amplitude of each synapse."""
+
+    ratio: Any
+    slow: np.ndarray  # float32, shape (synapses,)
+
+
 class KernelRule(NamedTuple):
     calcium: Calcium
     drift: Any  # Steps | NeuronSteps | Curve
     rest: Any  # Rest | None
     well: Any  # NoWell | EvenWell | CubicWell | TableWell
     noise: Any  # Noise | None
+    shape: Any = None  # Pumped | Rising | None
 
 
-def kernel_rule(rule: CalciumRule, dt: float, seed: int = 0) -> KernelRule:
-    """The constants of `rule` on a grid of `dt` [ms].
+def kernel_rule(
+    rule: CalciumRule, dt: float, seed: int = 0, shape: CalciumShape | None = None, synapses: int = 0
+) -> KernelRule:
+    """The constants of `rule` on a grid of `dt` [ms], for so many synapses.
 
     Raises
     ------
@@ -138,7 +155,20 @@ def kernel_rule(rule: CalciumRule, dt: float, seed: int = 0) -> KernelRule:
     tau = trace.tau  # [s]
     calcium = Calcium(f32(dt / MS_PER_S / tau), f32(trace.pre), f32(trace.post))
     up, down = (float(rate) * tau for rate in rule.rates_at(trace.rest))
-    drift = curve(rule) if rule.rates is not None else steps(rule)
+    drift = curve(rule, shape) if rule.rates is not None else steps(rule)
+    kernel_shape: Any = None
+    if isinstance(shape, SaturatingPump):
+        kernel_shape = Pumped(f32(math.log(shape.half)))
+        if isinstance(drift, Steps):
+            drift = drift._replace(**{n: _stretched(getattr(drift, n), shape) for n in ("ln_high", "ln_low")})
+    elif isinstance(shape, SlowRise):
+        if isinstance(drift, Curve):
+            raise NetworkError(
+                "slow rise", "graded rates need double precision; replay(..., precision='double') has both"
+            )
+        height = shape.height(tau)
+        calcium = calcium._replace(pre=f32(trace.pre * height), post=f32(trace.post * height))
+        kernel_shape = Rising(f32(tau / shape.rise), np.zeros(synapses, dtype=f32))
     well = _well(rule, up, down)
     in_well = isinstance(well, CubicWell | TableWell)
     rest = Rest(f32(up + down), f32(up / (up + down))) if up + down > 0.0 and not in_well else None
@@ -147,7 +177,18 @@ def kernel_rule(rule: CalciumRule, dt: float, seed: int = 0) -> KernelRule:
         noise = Noise(
             f32(rule.sigma**2 / rule.tau * tau), np.int32(np.uint32(seed & 0xFFFFFFFF).astype(np.int32))
         )
-    return KernelRule(calcium, drift, rest, well, noise)
+    return KernelRule(calcium, drift, rest, well, noise, kernel_shape)
+
+
+def _stretched(ln_threshold: Any, shape: SaturatingPump) -> Any:
+    return ln_threshold if ln_threshold >= NEVER else f32(stretched(float(ln_threshold), shape.half))
+
+
+def apart(rule: KernelRule) -> KernelRule:
+    """The same constants, for a copy of the records: nothing that it changes is that of the running ones."""
+    if not isinstance(rule.shape, Rising):
+        return rule
+    return rule._replace(shape=rule.shape._replace(slow=rule.shape.slow.copy()))
 
 
 def zones(rule: CalciumRule) -> np.ndarray:
@@ -174,8 +215,9 @@ def steps(rule: CalciumRule) -> Steps:
     return Steps(*(f32(x) for x in zones(rule)[:6]))
 
 
-def curve(rule: CalciumRule) -> Curve:
+def curve(rule: CalciumRule, shape: CalciumShape | None = None) -> Curve:
     """Tables for the rates of `rule` at any calcium."""
+    pump = shape if isinstance(shape, SaturatingPump) else None
     trace = rule.calcium
     jumps = trace.pre + trace.post
     smallest = min(x for x in (trace.pre, trace.post, jumps) if x > 0.0) if jumps > 0.0 else 1.0
@@ -183,9 +225,13 @@ def curve(rule: CalciumRule) -> Curve:
         knots = [c - trace.rest for c in rule.rates.calcium if c > trace.rest]
         smallest = min([smallest, *knots[:1]])
     low, high = math.log(smallest) - 6.0, math.log(LARGEST_PILE * max(jumps, 1e-30))
+    if pump:
+        low, high = (float(stretched(x, pump.half)) for x in (low, high))
     step = (high - low) / TABLE_ROWS
     fine = step / ROWS_INSIDE
     u = low + fine * (np.arange(TABLE_ROWS * ROWS_INSIDE) + 0.5)
+    if pump:
+        u = unstretched(u, pump.half)
     up, down = rule.rates_at(trace.rest + np.exp(u))
     up, down = np.asarray(up) * trace.tau, np.asarray(down) * trace.tau
     total = up + down

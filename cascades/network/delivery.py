@@ -11,6 +11,7 @@ from numba import types
 from numba.extending import overload
 
 from cascades.network.arrays import FIRST
+from cascades.network.memory import prefetch
 from cascades.network.passes import (
     column_ahead,
     column_jumps,
@@ -20,7 +21,6 @@ from cascades.network.passes import (
     row_transmits,
 )
 from cascades.network.timing import hold_row, jump_traces_pre, timing_column, timing_row
-from cascades.network.vectors import prefetch
 
 STATIC_AHEAD = 256  # targets asked for in advance
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from cascades.network.calcium import CalciumShape, SaturatingPump, SlowRise
 from cascades.network.compiled import compiled
 from cascades.network.counter import normal_number
 from cascades.reduction.rule import CalciumRule
@@ -51,9 +52,12 @@ class ExactRule(NamedTuple):
     filter_on: np.ndarray
     filter_off: np.ndarray
     resting: float  # phosphatase at rest
+    half: float  # of a pump that saturates; infinite: none
+    rise: float  # 0: a jump
+    height: float  # of a jump
 
 
-def exact_rule(rule: CalciumRule) -> ExactRule:
+def exact_rule(rule: CalciumRule, shape: CalciumShape | None = None) -> ExactRule:
     """The numbers of a rule as compiled code reads them."""
     none = np.zeros(2)
     wells = {"none": NO_WELL, "cubic": CUBIC, "table": TABULATED}
@@ -75,6 +79,9 @@ def exact_rule(rule: CalciumRule) -> ExactRule:
         none if rule.filter is None else np.array(rule.filter.on),
         none if rule.filter is None else np.array(rule.filter.off),
         rule.filter.resting(rule.calcium.rest) if rule.filter else 0.0,
+        shape.half if isinstance(shape, SaturatingPump) else math.inf,
+        shape.rise if isinstance(shape, SlowRise) else 0.0,
+        shape.height(rule.calcium.tau) if isinstance(shape, SlowRise) else 1.0,
     )  # fmt: skip
 
 
@@ -153,25 +160,78 @@ def flat(k, rho, up, down, duration):  # type: ignore[no-untyped-def]
 
 
 @scalar
-def time_above(level, excess, tau):  # type: ignore[no-untyped-def]
-    if level < 0.0:
-        return math.inf
-    if excess <= level:
-        return 0.0
-    return tau * math.log(excess / level) if level > 0.0 else math.inf
+def excess_at(k, excess, slow, at):  # type: ignore[no-untyped-def]
+    """Calcium above rest after the time `at`, from the amplitudes of its exponentials."""
+    if k.rise > 0.0:
+        return excess * math.exp(-at / k.tau_ca) - slow * math.exp(-at / k.rise)
+    if k.half == math.inf or excess <= 0.0:
+        return excess * math.exp(-at / k.tau_ca)
+    # v + exp(v) = r with v = ln(c / half), by Newton steps from above
+    v = math.log(excess / k.half)
+    r = v + math.exp(v) - at / k.tau_ca
+    v = min(v, math.log(r) if r > 1.0 else r)
+    for _ in range(12):
+        v = (r + math.exp(v) * (v - 1.0)) / (1.0 + math.exp(v))
+    return k.half * math.exp(v)
 
 
 @scalar
-def stepped(k, rho, excess, duration, normal):  # type: ignore[no-untyped-def]
-    """Decay of calcium through step thresholds; `normal` is the visit's random number."""
-    end_p = min(duration, time_above(k.theta_p - k.rest, excess, k.tau_ca))
-    end_d = min(duration, time_above(k.theta_d - k.rest, excess, k.tau_ca))
-    first, second = min(end_p, end_d), max(end_p, end_d)
+def fall_time(k, excess, level):  # type: ignore[no-untyped-def]
+    """How long calcium takes from `excess` down to a lower level, both above rest."""
+    return k.tau_ca * (math.log(excess / level) + (excess - level) / k.half)
+
+
+@scalar
+def crossing(k, excess, slow, level, low, high, is_rising):  # type: ignore[no-untyped-def]
+    """When rising (or falling) calcium passes a level between two times, by bisection."""
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if (excess_at(k, excess, slow, middle) > level) == is_rising:
+            high = middle
+        else:
+            low = middle
+    return 0.5 * (low + high)
+
+
+@scalar
+def span_above(k, level, excess, slow, duration):  # type: ignore[no-untyped-def]
+    """(begin, end) of the time above a level; equal if there is none."""
+    if level < 0.0:
+        return 0.0, duration
+    if level == 0.0:
+        return 0.0, duration if excess > 0.0 else 0.0
+    if k.rise == 0.0:
+        return 0.0, min(duration, fall_time(k, excess, level)) if excess > level else 0.0
+    peak = 0.0
+    if slow > 0.0:
+        ratio = k.tau_ca / k.rise
+        peak = max(0.0, math.log(ratio * slow / excess) / (ratio - 1.0)) * k.tau_ca
+    if excess_at(k, excess, slow, peak) <= level:
+        return duration, duration
+    begin = 0.0
+    if excess - slow < level:
+        begin = crossing(k, excess, slow, level, 0.0, peak, True)
+    latest = max(peak, k.tau_ca * math.log(excess / level))
+    end = crossing(k, excess, slow, level, peak, latest, False)
+    return min(begin, duration), min(end, duration)
+
+
+@scalar
+def stepped(k, rho, excess, slow, duration, normal):  # type: ignore[no-untyped-def]
+    """Calcium passes step thresholds; `normal` is the visit's random number."""
+    p_begin, p_end = span_above(k, k.theta_p - k.rest, excess, slow, duration)
+    d_begin, d_end = span_above(k, k.theta_d - k.rest, excess, slow, duration)
+    last = max(p_end if p_end > p_begin else 0.0, d_end if d_end > d_begin else 0.0)
     variance, begin = 0.0, 0.0
-    for end in (first, second):
-        up = k.gamma_p if end <= end_p else 0.0
-        down = k.gamma_d if end <= end_d else 0.0
-        exceeded = (1.0 if end <= end_p else 0.0) + (1.0 if end <= end_d else 0.0)
+    while begin < last:
+        end = last
+        for edge in (p_begin, p_end, d_begin, d_end):
+            if begin < edge < end:
+                end = edge
+        is_up, is_down = p_begin <= begin < p_end, d_begin <= begin < d_end
+        up = k.gamma_p if is_up else 0.0
+        down = k.gamma_d if is_down else 0.0
+        exceeded = (1.0 if is_up else 0.0) + (1.0 if is_down else 0.0)
         span, rate = end - begin, up + down
         decay = math.exp(-2.0 * rate * span)
         grown = (1.0 - decay) / (2.0 * rate) if rate > 0.0 else span
@@ -180,7 +240,7 @@ def stepped(k, rho, excess, duration, normal):  # type: ignore[no-untyped-def]
         begin = end
     if variance > 0.0:
         rho += math.sqrt(variance) * normal
-    return flat(k, rho, 0.0, 0.0, duration - second)
+    return flat(k, rho, 0.0, 0.0, duration - last)
 
 
 @scalar
@@ -207,8 +267,8 @@ def phosphatase_rates(k, calcium):  # type: ignore[no-untyped-def]
 
 
 @scalar
-def slope(k, rho, m, excess, at):  # type: ignore[no-untyped-def]
-    calcium = k.rest + excess * math.exp(-at / k.tau_ca)
+def slope(k, rho, m, excess, slow, at):  # type: ignore[no-untyped-def]
+    calcium = k.rest + excess_at(k, excess, slow, at)
     up, down = rates(k, calcium)
     if k.filtered:
         on, off = phosphatase_rates(k, calcium)
@@ -217,7 +277,7 @@ def slope(k, rho, m, excess, at):  # type: ignore[no-untyped-def]
 
 
 @scalar
-def integrated(k, rho, m, excess, duration, decay):  # type: ignore[no-untyped-def]
+def integrated(k, rho, m, excess, slow, duration, decay):  # type: ignore[no-untyped-def]
     """Classical Runge-Kutta steps of a small part of the fastest time."""
     if duration <= 0.0:
         return rho, m
@@ -232,23 +292,23 @@ def integrated(k, rho, m, excess, duration, decay):  # type: ignore[no-untyped-d
     h = duration / steps
     for i in range(steps):
         t = i * h
-        a, p = slope(k, rho, m, excess, t)
-        b, q = slope(k, rho + h / 2 * a, m + h / 2 * p, excess, t + h / 2)
-        c, r = slope(k, rho + h / 2 * b, m + h / 2 * q, excess, t + h / 2)
-        d, s = slope(k, rho + h * c, m + h * r, excess, t + h)
+        a, p = slope(k, rho, m, excess, slow, t)
+        b, q = slope(k, rho + h / 2 * a, m + h / 2 * p, excess, slow, t + h / 2)
+        c, r = slope(k, rho + h / 2 * b, m + h / 2 * q, excess, slow, t + h / 2)
+        d, s = slope(k, rho + h * c, m + h * r, excess, slow, t + h)
         rho += h / 6 * (a + 2 * b + 2 * c + d)
         m += h / 6 * (p + 2 * q + 2 * r + s)
     return rho, m
 
 
 @scalar
-def smooth(k, rho, m, excess, duration):  # type: ignore[no-untyped-def]
+def smooth(k, rho, m, excess, slow, duration):  # type: ignore[no-untyped-def]
     """Decay of calcium with graded rates, a filter, or both."""
     scale = max(k.pre, k.post, 1e-300)
-    active = min(duration, k.tau_ca * math.log(max(excess / (GONE * scale), 1.0)))
-    rho, m = integrated(k, rho, m, excess, active, k.tau_ca)
+    active = min(duration, fall_time(k, max(excess, GONE * scale), GONE * scale))
+    rho, m = integrated(k, rho, m, excess, slow, active, k.rise if k.rise > 0.0 else k.tau_ca)
     if k.filtered:
-        return integrated(k, rho, m, 0.0, duration - active, math.inf)
+        return integrated(k, rho, m, 0.0, 0.0, duration - active, math.inf)
     up, down = rates(k, k.rest)
     return flat(k, rho, up, down, duration - active), m
 
@@ -262,7 +322,7 @@ def replay_exactly(k, pre, pre_ends, post, post_ends, sources, targets, efficacy
     for s in range(sources.size):
         a, a_end = pre_ends[sources[s]], pre_ends[sources[s] + 1]
         b, b_end = post_ends[targets[s]], post_ends[targets[s] + 1]
-        rho, excess, now, visit = efficacy[s], 0.0, 0.0, 0
+        rho, excess, slow, now, visit = efficacy[s], 0.0, 0.0, 0.0, 0
         m = k.resting
         reading = 0
         while reading < times.size:
@@ -274,17 +334,23 @@ def replay_exactly(k, pre, pre_ends, post, post_ends, sources, targets, efficacy
                 normal = normal_number(s, visit, key)
                 visit += 1
             if k.graded or k.filtered:
-                rho, m = smooth(k, rho, m, excess, t - now)
+                rho, m = smooth(k, rho, m, excess, slow, t - now)
             else:
-                rho = stepped(k, rho, excess, t - now, normal)
-            excess *= math.exp(-(t - now) / k.tau_ca)
+                rho = stepped(k, rho, excess, slow, t - now, normal)
+            if k.rise > 0.0:
+                excess *= math.exp(-(t - now) / k.tau_ca)
+                slow *= math.exp(-(t - now) / k.rise)
+            else:
+                excess = excess_at(k, excess, 0.0, t - now)
             now = t
             # equal times: all jumps come before the reading
             if t_pre == t:
-                excess += k.pre
+                excess += k.height * k.pre
+                slow += k.height * k.pre if k.rise > 0.0 else 0.0
                 a += 1
             elif t_post == t:
-                excess += k.post
+                excess += k.height * k.post
+                slow += k.height * k.post if k.rise > 0.0 else 0.0
                 b += 1
             else:
                 out[reading, s] = rho

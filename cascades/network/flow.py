@@ -1,4 +1,4 @@
-"""How sixteen synapses get from one visit to the next: calcium, efficacy, well, noise.
+"""How the efficacies of sixteen synapses move while calcium falls: zones and tables, rest, wells, noise.
 
 Each function is chosen by the types of the rule's constants (`cascades.network.constants`) when numba
 compiles, so that a kernel contains only what its rule needs.  Where a well acts together with the rates
@@ -15,7 +15,6 @@ from numba import types
 from numba.extending import overload
 
 from cascades.network.constants import (
-    FLOOR,
     TABLE_ROWS,
     WELL_ROWS,
     CubicWell,
@@ -25,12 +24,12 @@ from cascades.network.constants import (
     Steps,
     TableWell,
 )
-from cascades.network.lanes import exponential, lane_function, logarithm, normal
+from cascades.network.lanes import exponential, lane_function, normal
+from cascades.network.memory import gather_pairs
 from cascades.network.vectors import (
     any_lane,
     floats,
     fused,
-    gather_pairs,
     greater,
     largest,
     lesser,
@@ -44,11 +43,11 @@ WELL_STEP = 0.1  # of the fastest time of the well, per Runge-Kutta step: an err
 WELL_SETTLED = 100.0  # after so many of these times nothing moves any more
 
 
-def _is(given: Any, kind: type) -> bool:
+def is_kind(given: Any, kind: type) -> bool:
     return isinstance(given, types.BaseNamedTuple) and given.instance_class is kind
 
 
-def _chosen_by_type(stub: Any) -> Any:
+def chosen_by_type(stub: Any) -> Any:
     return overload(stub, jit_options=INLINE, strict=False)
 
 
@@ -87,10 +86,10 @@ def grown(variance, count, rate, decay):  # type: ignore[no-untyped-def]
     return (1.0 - decay * decay) * (variance * count * 0.5) / greater(rate, 1e-9)
 
 
-@_chosen_by_type(zone_flow)
+@chosen_by_type(zone_flow)
 def _zone_flow(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-untyped-def]
     quiet = noise is types.none
-    if _is(drift, Steps):
+    if is_kind(drift, Steps):
 
         def steps(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-untyped-def]
             high = time_above(u, u1, drift.ln_high)
@@ -117,7 +116,7 @@ def _zone_flow(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-un
             return rho, variance, middle + high, middle
 
         return steps if quiet else noisy_steps
-    if _is(drift, NeuronSteps):
+    if is_kind(drift, NeuronSteps):
 
         def neuron_steps(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-untyped-def]
             ln_high, ln_low, rate_high, aim_high = gather_pairs(drift.zones, target << 2)
@@ -137,7 +136,7 @@ def _zone_flow(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-un
             return rho, variance, middle + high, middle
 
         return neuron_steps
-    if _is(drift, Curve):
+    if is_kind(drift, Curve):
 
         def graded(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-untyped-def]
             last_row = TABLE_ROWS - 0.0
@@ -166,7 +165,7 @@ def _zone_flow(drift, noise, well, u, u1, h, rho, target):  # type: ignore[no-un
     return None
 
 
-@_chosen_by_type(added_noise)
+@chosen_by_type(added_noise)
 def _added_noise(noise, rho, variance, number, last):  # type: ignore[no-untyped-def]
     if noise is types.none:
         return lambda noise, rho, variance, number, last: rho
@@ -180,16 +179,16 @@ def _added_noise(noise, rho, variance, number, last):  # type: ignore[no-untyped
 
 
 # ---------------------------------------------------------------------------------- rest and wells
-@_chosen_by_type(rest_flow)
+@chosen_by_type(rest_flow)
 def _rest_flow(rest, well, drift, rho, before, h, target):  # type: ignore[no-untyped-def]
-    if _is(well, CubicWell) or _is(well, TableWell):
+    if is_kind(well, CubicWell) or is_kind(well, TableWell):
 
         def in_well(rest, well, drift, rho, before, h, target):  # type: ignore[no-untyped-def]
             rho = pulled(well, rho, before, 0.0, 0.0)
             return pulled(well, rho, h, well.rest_up, well.rest_down)
 
         return in_well
-    if _is(drift, NeuronSteps):
+    if is_kind(drift, NeuronSteps):
 
         def neuron_rest(rest, well, drift, rho, before, h, target):  # type: ignore[no-untyped-def]
             rho = well_flow(well, rho, before)
@@ -213,9 +212,9 @@ def _rest_flow(rest, well, drift, rho, before, h, target):  # type: ignore[no-un
     return plain
 
 
-@_chosen_by_type(well_flow)
+@chosen_by_type(well_flow)
 def _well_flow(well, rho, h):  # type: ignore[no-untyped-def]
-    if _is(well, EvenWell):
+    if is_kind(well, EvenWell):
 
         def even(well, rho, h):  # type: ignore[no-untyped-def]
             # x = rho - 1/2 obeys x' = x (1/4 - x^2) / tau: logistic in x^2
@@ -225,7 +224,7 @@ def _well_flow(well, rho, h):  # type: ignore[no-untyped-def]
             return fused(x * 0.5, 1.0 / square_root(fused(0.25 - square, left, greater(square, 1e-30))), 0.5)
 
         return even
-    if _is(well, CubicWell) or _is(well, TableWell):
+    if is_kind(well, CubicWell) or is_kind(well, TableWell):
         return lambda well, rho, h: pulled(well, rho, h, 0.0, 0.0)
     return lambda well, rho, h: rho
 
@@ -240,9 +239,9 @@ def fastest(well, up, down):  # type: ignore[no-untyped-def]
     raise TypeError("called from Python")
 
 
-@_chosen_by_type(slope)
+@chosen_by_type(slope)
 def _slope(well, rho, up, down):  # type: ignore[no-untyped-def]
-    if _is(well, CubicWell):
+    if is_kind(well, CubicWell):
 
         def cubic(well, rho, up, down):  # type: ignore[no-untyped-def]
             return rho * (1.0 - rho) * (rho - well.star) * well.rate + up * (1.0 - rho) - rho * down
@@ -258,9 +257,9 @@ def _slope(well, rho, up, down):  # type: ignore[no-untyped-def]
     return tabulated
 
 
-@_chosen_by_type(fastest)
+@chosen_by_type(fastest)
 def _fastest(well, up, down):  # type: ignore[no-untyped-def]
-    if _is(well, CubicWell):
+    if is_kind(well, CubicWell):
         return lambda well, up, down: well.rate + up + down
     return lambda well, up, down: well.steepest + up + down
 
@@ -279,21 +278,3 @@ def pulled(well, rho, h, up, down):  # type: ignore[no-untyped-def]
         k4 = slope(well, fused(step, k3, rho), up, down)
         rho = fused(step * (1.0 / 6.0), k1 + k4 + (k2 + k3) * 2.0, rho)
     return rho
-
-
-# ---------------------------------------------------------------------------------- a visit
-@lane_function
-def visited(rule, u, rho, last, now, target, number):  # type: ignore[no-untyped-def]
-    """(ln calcium, efficacy) at tick `now`, for synapses that were visited at the ticks `last`."""
-    h = to_floats(now - last) * rule.calcium.tick
-    u1 = greater(u - h, FLOOR)
-    rho, variance, above, tail = zone_flow(rule.drift, rule.noise, rule.well, u, u - h, h, rho, target)
-    rho = added_noise(rule.noise, rho, variance, number, last)
-    rho = rest_flow(rule.rest, rule.well, rule.drift, rho, tail * 0.5, h - above, target)
-    return u1, rho
-
-
-@lane_function
-def raised(u, jump):  # type: ignore[no-untyped-def]
-    """ln calcium after calcium has jumped."""
-    return logarithm(exponential(u) + jump)

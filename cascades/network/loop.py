@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from cascades.network.arrays import ADAPTIVE, BEFORE, EXC, INH, KIND, NMDA
-from cascades.network.cells import NMDA_RATIO, tick
+from cascades.network.arrays import ADAPTIVE, BEFORE, EXC, INH, KIND, NMDA, NMDA_RATIO
+from cascades.network.cells import tick
 from cascades.network.compiled import compiled
 from cascades.network.delivery import (
     deliver_plastic,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cascades.errors import NetworkError, UnknownName
+from cascades.network.calcium import CalciumShape, SlowRise, check_shape
 from cascades.network.neuron import LeakyIntegrateAndFire, Population
 from cascades.network.plasticity.base import Mechanism
 from cascades.network.synapse import FixedInDegree, Pairs, Synapses
@@ -20,7 +21,7 @@ from cascades.reduction.rule import CalciumRule
 RECORD_BYTES = 20  # a plastic synapse: its record and its place in a column
 BUILD_BYTES = 24  # what wiring needs for a while, per synapse
 STATIC_BYTES = 4
-OPTION_BYTES = 4  # a column's source (timing) or an expressed efficacy
+OPTION_BYTES = 4  # a column's source (timing), an expressed efficacy, a second amplitude of calcium
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Network:
         Slow plasticity beside the rule (`cascades.network.plasticity`), applied in this order.
     dt : float
         Grid of spike times [ms].
+    calcium : SaturatingPump or SlowRise, optional
+        Where the rule's calcium does not jump and decay exponentially.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Network:
     rule: CalciumRule | None = None
     mechanisms: Sequence[Mechanism] = ()
     dt: float = 0.1
+    calcium: CalciumShape | None = None
 
     def __post_init__(self) -> None:
         for name in ("neurons", "synapses", "mechanisms"):
@@ -73,8 +77,13 @@ class Network:
                 raise NetworkError(
                     f"synapses {s.name}", "an axon has one short-term plasticity; another is given"
                 )
+        check_shape(self.calcium, self.rule)
         for mechanism in self.mechanisms:
             mechanism.check(self)
+            if self.calcium is not None and (mechanism.slides or mechanism.rewires):
+                raise NetworkError(
+                    type(mechanism).__name__, "needs calcium that jumps and decays exponentially"
+                )
         for need in ("expresses", "slides"):
             rivals = [type(m).__name__ for m in self.mechanisms if getattr(m, need)]
             if len(rivals) > 1:
@@ -144,7 +153,13 @@ class Network:
         plastic, static = self.synapse_count(plastic=True), self.synapse_count(plastic=False)
         largest = max((s.count(self.population(s.source).size, self.population(s.target).size)
                        for s in self.synapses), default=0)  # fmt: skip
-        options = sum((any(s.timing for s in self.synapses), any(m.expresses for m in self.mechanisms)))
+        options = sum(
+            (
+                any(s.timing for s in self.synapses),
+                any(m.expresses for m in self.mechanisms),
+                isinstance(self.calcium, SlowRise),
+            )
+        )
         return (
             plastic * (RECORD_BYTES + OPTION_BYTES * options) + static * STATIC_BYTES + largest * BUILD_BYTES
         )

@@ -14,18 +14,11 @@ from numba import njit, types
 from numba.extending import overload
 
 from cascades.network.compiled import compiled
-from cascades.network.flow import INLINE, raised, visited
-from cascades.network.vectors import (
-    LANES,
+from cascades.network.flow import INLINE
+from cascades.network.memory import (
     add_at,
-    choose,
-    floats,
-    from_bits,
     gather_ints,
     gather_records,
-    ints,
-    lane_numbers,
-    lesser_int,
     load_ints,
     load_records,
     prefetch,
@@ -33,6 +26,8 @@ from cascades.network.vectors import (
     scatter_records,
     store_records,
 )
+from cascades.network.vectors import LANES, choose, floats, from_bits, ints, lane_numbers, lesser_int
+from cascades.network.visit import note_slow, raised, visited
 
 AHEAD = 4 * LANES  # records asked for in advance
 PER_LINE = 4  # records in a cache line
@@ -47,6 +42,7 @@ def row_jumps(rule, records, first, last, now):  # type: ignore[no-untyped-def]
     while j + LANES <= last:
         u, rho, seen, target = load_records(records, np.uint64(j))
         u, rho = visited(rule, u, rho, seen, now, target, record_numbers() + j)
+        note_slow(rule.shape, rule.calcium.tick, record_numbers() + j, seen, now, rule.calcium.pre)
         store_records(records, np.uint64(j), raised(u, rule.calcium.pre), rho, ints(now), target)
         j += LANES
     if j < last:
@@ -54,6 +50,7 @@ def row_jumps(rule, records, first, last, now):  # type: ignore[no-untyped-def]
         index = lesser_int(lane_numbers() + j, last - 1)
         u, rho, seen, target = gather_records(records, index)
         u, rho = visited(rule, u, rho, seen, now, target, index)
+        note_slow(rule.shape, rule.calcium.tick, index, seen, now, rule.calcium.pre)
         scatter_records(records, index, raised(u, rule.calcium.pre), rho, ints(now), target)
 
 
@@ -64,6 +61,7 @@ def row_holds(rule, records, first, last, now):  # type: ignore[no-untyped-def]
         index = lesser_int(lane_numbers() + j, last - 1)
         u, rho, seen, target = gather_records(records, index)
         u, rho = visited(rule, u, rho, seen, now, target, index)
+        note_slow(rule.shape, rule.calcium.tick, index, seen, now, np.float32(0.0))
         scatter_records(records, index, u, rho, ints(now), target)
 
 
@@ -125,6 +123,7 @@ def column_jumps(rule, records, column, first, last, now):  # type: ignore[no-un
             index = gather_ints(column, lesser_int(lane_numbers() + j, last - 1))
         u, rho, seen, target = gather_records(records, index)
         u, rho = visited(rule, u, rho, seen, now, target, index)
+        note_slow(rule.shape, rule.calcium.tick, index, seen, now, rule.calcium.post)
         scatter_records(records, index, raised(u, rule.calcium.post), rho, ints(now), target)
 
 
@@ -136,6 +135,7 @@ def settle(rule, records, now):  # type: ignore[no-untyped-def]
         index = lesser_int(lane_numbers() + j, count - 1)
         u, rho, seen, target = gather_records(records, index)
         u, rho = visited(rule, u, rho, seen, now, target, index)
+        note_slow(rule.shape, rule.calcium.tick, index, seen, now, np.float32(0.0))
         scatter_records(records, index, u, rho, ints(now), target)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ class Recording:
     start, duration : float
         Where the run began and how long it went on [ms].
     spike_times : float, shape (spikes,)
-        [ms], not decreasing.
+        [ms], not decreasing; of the populations in `kept`.
     spike_neurons : int, shape (spikes,)
         Neurons counted through all populations.
     times : float, shape (times,)
@@ -42,6 +41,10 @@ class Recording:
     sampled_efficacies : mapping of synapse name to float, shape (times, sampled)
     final_efficacies : mapping of synapse name to float, shape (synapses,)
         By presynaptic, then postsynaptic neuron.
+    spike_counts : int, shape (neurons,)
+        Spikes of every neuron, kept or not.
+    kept : names of populations
+        Whose spikes are in `spike_times`.
     memories : mapping of mechanism name to mapping of array name to array
         What the mechanisms remembered at the end.
     seed : int
@@ -59,7 +62,8 @@ class Recording:
     spread_of_efficacy: Mapping[str, np.ndarray]
     sampled_efficacies: Mapping[str, np.ndarray]
     final_efficacies: Mapping[str, np.ndarray]
-    histories: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spike_counts: np.ndarray
+    kept: tuple[str, ...]
     memories: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     seed: int = 0
     complete: bool = True
@@ -74,16 +78,23 @@ class Recording:
         return tuple(p.name for p in self.network.neurons)
 
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
-        """(times [ms], indices within the population).  Raises UnknownName."""
+        """(times [ms], indices within the population).  Raises UnknownName where none were kept."""
+        self.network.population(population)
+        if population not in self.kept:
+            raise UnknownName("population with spikes kept", population, self.kept)
         first, size = self.network.first(population), self.network.population(population).size
         mine = (self.spike_neurons >= first) & (self.spike_neurons < first + size)
         return self.spike_times[mine], self.spike_neurons[mine] - first
 
     def rate(self, population: str, *, after: float = 0.0) -> float:
         """Mean rate [Hz] of a population from `after` [ms] on.  Raises UnknownName."""
-        times, _ = self.spikes(population)
+        first, size = self.network.first(population), self.network.population(population).size
+        if after <= self.start:
+            count = self.spike_counts[first : first + size].sum()
+        else:
+            count = (self.spikes(population)[0] > after).sum()
         span = self.start + self.duration - max(after, self.start)
-        return float((times > after).sum() / self.network.population(population).size / span * 1000.0)
+        return float(count / size / span * 1000.0)
 
     @property
     def rates(self) -> dict[str, float]:
@@ -127,13 +138,12 @@ class Recording:
         arrays: dict[str, Any] = {
             "spike_times": self.spike_times,
             "spike_neurons": self.spike_neurons,
+            "spike_counts": self.spike_counts,
             "times": self.times,
         }
         for kind in ("mean_efficacy", "spread_of_efficacy", "sampled_efficacies", "final_efficacies"):
             for name, values in getattr(self, kind).items():
                 arrays[f"{kind}/{name}"] = values
-        for name, values in self.histories.items():
-            arrays[f"histories/{name}"] = values
         about = {
             "format": "cascades recording 1",
             "units": UNITS,
@@ -150,15 +160,16 @@ class Recording:
 
 
 def write_whole(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz file under a temporary name and rename it: a crash leaves the old file as it was."""
+    """Write an .npz file under another name and rename it: a crash leaves the old file as it was, and what it
+    left half-written is overwritten the next time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("wb") as file:
             np.savez(file, **dict[str, Any](arrays))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(partial, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise

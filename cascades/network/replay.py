@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.errors import NetworkError
+from cascades.network.calcium import CalciumShape, check_shape
 from cascades.reduction.rule import CalciumRule
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def replay(
     precision: str = "double",
     dt: float = 0.1,
     threads: int = 1,
+    calcium: CalciumShape | None = None,
 ) -> Replay:
     """The efficacies of synapses whose pre- and postsynaptic neurons spike at given times.
 
@@ -110,6 +112,8 @@ def replay(
     precision : "double" or "single"
         Double is exact at any spike times; single is the network's kernel on a grid of `dt` [ms], for
         millions of synapses, on `threads` threads.
+    calcium : SaturatingPump or SlowRise, optional
+        Where the calcium of the rule does not jump and decay exponentially.
 
     Raises
     ------
@@ -117,6 +121,7 @@ def replay(
         An index out of range, a spike outside the replay, an efficacy outside [0, 1], a rule that single
         precision cannot express.
     """
+    check_shape(calcium, rule)
     before, after = _trains("pre", pre), _trains("post", post)
     sources, targets = _pairs(sources, targets, len(pre), len(post))
     start = np.broadcast_to(np.asarray(efficacy, dtype=float), sources.shape)
@@ -128,9 +133,9 @@ def replay(
     if (np.diff(times) < 0.0).any() or times.min() < 0.0 or times.max() > duration:
         raise NetworkError("replay", "times must be sorted and lie between 0 and the duration")
     if precision == "double":
-        out = _double(rule, before, after, sources, targets, start, times, seed)
+        out = _double(rule, before, after, sources, targets, start, times, seed, calcium)
     elif precision == "single":
-        out = _single(rule, before, after, sources, targets, start, times, seed, dt, threads)
+        out = _single(rule, before, after, sources, targets, start, times, seed, dt, threads, calcium)
     else:
         raise NetworkError("replay", f"precision must be 'double' or 'single' (got {precision!r})")
     return Replay(rule, sources, targets, times, out)
@@ -170,6 +175,7 @@ def _double(
     start: np.ndarray,
     times: np.ndarray,
     seed: int,
+    shape: CalciumShape | None,
 ) -> np.ndarray:
     from cascades.network.constants import MS_PER_S
     from cascades.network.counter import stream_key
@@ -181,7 +187,9 @@ def _double(
         flat += [np.concatenate([np.zeros(0), *trains]) / MS_PER_S, ends]
     out = np.empty((times.size, sources.size))
     key = np.uint32(stream_key(seed, NOISE))
-    replay_exactly(exact_rule(rule), *flat, sources, targets, np.array(start), times / MS_PER_S, key, out)
+    replay_exactly(
+        exact_rule(rule, shape), *flat, sources, targets, np.array(start), times / MS_PER_S, key, out
+    )
     return out
 
 
@@ -196,12 +204,13 @@ def _single(
     seed: int,
     dt: float,
     threads: int,
+    shape: CalciumShape | None,
 ) -> np.ndarray:
-    from cascades.network.constants import MS_PER_S, kernel_rule
+    from cascades.network.constants import MS_PER_S, apart, kernel_rule
     from cascades.network.counter import stream_key
     from cascades.network.passes import settle
 
-    constants = kernel_rule(rule, dt, stream_key(seed, NOISE))
+    constants = kernel_rule(rule, dt, stream_key(seed, NOISE), shape, sources.size)
     played = Player(sources, targets, len(pre), len(post), start)
     late = round(rule.calcium.delay * MS_PER_S / dt)
     ticks, neurons, is_pre = events(pre, post, dt, late)
@@ -212,7 +221,7 @@ def _single(
         played.play(constants, ticks[here], neurons[here], is_pre[here], threads)
         last = here.stop
         records = played.records.copy()
-        settle(constants, records, np.int32(until))
+        settle(apart(constants), records, np.int32(until))
         out[row, played.order] = records.reshape(-1, 4)[:, 1]
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cascades.network.build import Built, build, rule_constants
+from cascades.network.constants import apart
 from cascades.network.loop import advance
 from cascades.network.network import Network
 from cascades.network.passes import settle
@@ -26,6 +28,7 @@ class Session:
     built: Built
     spike_counts: np.ndarray
     memories: list[dict[str, np.ndarray]]
+    kept: np.ndarray | None = None  # bool, per neuron: whose spikes are kept; None: all
     ticks: list[np.ndarray] = field(default_factory=list)
     neurons: list[np.ndarray] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -85,9 +88,11 @@ class Session:
         ticks = np.concatenate([found.ticks[k, : found.counts[k]] for k in range(self.built.threads)])
         neurons = np.concatenate([found.neurons[k, : found.counts[k]] for k in range(self.built.threads)])
         order = np.lexsort((neurons, ticks))
+        self.spike_counts += np.bincount(neurons, minlength=self.spike_counts.size)
+        if self.kept is not None:
+            order = order[self.kept[neurons[order]]]
         self.ticks.append(ticks[order])
         self.neurons.append(neurons[order])
-        self.spike_counts += np.bincount(neurons, minlength=self.spike_counts.size)
 
     @property
     def _mechanisms(self) -> Any:
@@ -111,8 +116,7 @@ class Session:
         settle(b.rule, b.plastic.records, np.int32(now))
         b.plastic.records.view(np.int32).reshape(-1, 4)[:, 2] = 0
         b.base += now
-        zones = b.rule.drift
-        b.rule = rule_constants(b.network, b.seed, b.base)._replace(drift=zones)
+        b.rule = rule_constants(b.network, b.seed, b.base)._replace(drift=b.rule.drift, shape=b.rule.shape)
 
     def read(self) -> None:
         """Note the efficacies as they stand, without changing anything."""
@@ -122,7 +126,7 @@ class Session:
         everything = b.plastic.expressed
         if everything is None:
             records = b.plastic.records.copy()
-            settle(b.rule, records, now)
+            settle(apart(b.rule), records, now)
             everything = records.reshape(-1, 4)[:, 1].copy()
         for k, synapses in enumerate(b.plastic_of):
             values = everything[b.plastic.first[k] : b.plastic.first[k + 1]]
@@ -140,10 +144,23 @@ class Session:
         self.times.append((b.tick - 1) * b.network.dt)
         self.readings.append(row)
 
-    def recording(self, begin: int, complete: bool) -> Recording:
-        """What was found since tick `begin`."""
+    def keep(self, populations: Sequence[str] | None) -> None:
+        """Keep the spikes of these populations only; None: of all.  Raises UnknownName."""
+        network = self.built.network
+        if populations is None:
+            self.kept = None
+            return
+        self.kept = np.zeros(network.size, dtype=bool)
+        for name in populations:
+            first = network.first(name)
+            self.kept[first : first + network.population(name).size] = True
+
+    def recording(self, begin: int, counted: np.ndarray, complete: bool) -> Recording:
+        """What was found since tick `begin`, when the neurons had spiked `counted` times."""
         b = self.built
         dt = b.network.dt
+        populations = b.network.neurons
+        kept = [p.name for p in populations if self.kept is None or self.kept[b.network.first(p.name)]]
         if self.times[-1] != (b.tick - 1) * dt:
             self.read()
         names = [s.name for s in b.plastic_of]
@@ -154,6 +171,8 @@ class Session:
             duration=(b.tick - begin) * dt,
             spike_times=np.concatenate([nothing, *self.ticks]) * dt,
             spike_neurons=np.concatenate([nothing, *self.neurons]),
+            spike_counts=self.spike_counts - counted,
+            kept=tuple(kept),
             times=np.array(self.times),
             mean_efficacy={n: np.array([r[n][0] for r in self.readings]) for n in names},
             spread_of_efficacy={n: np.array([r[n][1] for r in self.readings]) for n in names},
