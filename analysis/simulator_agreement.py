@@ -1,8 +1,9 @@
-"""The same network here and in Brian2: rates and mean efficacy agree within what the wiring scatters.
+"""The same network here, in Brian2 and in NEST: rates and mean efficacy agree within what wiring scatters.
 
-Our export writes the populations and synapses; Brian2 wires them with its own random numbers, so agreement is
-statistical: the difference of the means is compared with the scatter over seeds of ours.  Needs an
-interpreter that has Brian2 (CASCADES_SIMULATORS names it).
+Our exports write the populations and synapses; each simulator wires them with its own random numbers, so
+agreement is statistical: the difference of the means is compared with its standard error over seeds.  Needs
+an interpreter that has Brian2 or NEST with NESTML (CASCADES_SIMULATORS names it); one that is missing is left
+out.
 """
 
 from __future__ import annotations
@@ -19,77 +20,107 @@ from typing import Any
 
 import numpy as np
 
-from cascades.export import export
-from cascades.network import balanced_network, run_network
+from cascades.errors import SimulatorError
+from cascades.export import export, run_on_nest
+from cascades.network import Network, Recording, balanced_network, run_network
 from cascades.plot import COLOURS, new_figure
 from cascades.reduction import published_rule
 
 RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
 WITHIN = 4.0  # standard errors of the difference
+NAMES = ("rate E [Hz]", "rate I [Hz]", "mean efficacy")
 
-SCRIPT = """
+BRIAN2 = """
 import json, sys
 import numpy as np
 from brian2 import *
 prefs.codegen.target = "cython"
 seed(int(sys.argv[2])); np.random.seed(int(sys.argv[2]))
 exec(open("network.py").read())
-monitors = {name: SpikeMonitor(group, record=False) for name, group in (("E", E), ("I", I))}
+from calcium_synapses import VISIT
+monitors = [SpikeMonitor(E, record=False), SpikeMonitor(I, record=False)]
 duration = float(sys.argv[1])
-run(duration * ms)
-found = {name: m.num_spikes / len(m.source) / duration * 1e3 for name, m in monitors.items()}
-print(json.dumps({**found, "efficacy": float(np.mean(synapses_0.rho))}))
+synapses_0.run_regularly(VISIT.replace("SLIDE", "0"), dt=duration * ms, when="end")
+run(duration * ms + 2 * defaultclock.dt)
+rates = [m.num_spikes / len(m.source) / duration * 1e3 for m in monitors]
+print(json.dumps([*rates, float(np.mean(synapses_0.rho))]))
 """
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     python = os.environ.get("CASCADES_SIMULATORS", sys.executable)
-    if subprocess.run([python, "-c", "import brian2"], capture_output=True).returncode:
-        print("Brian2 is not there; CASCADES_SIMULATORS names an interpreter that has it")
-        return 1
-    neurons, duration, seeds = (500, 500.0, 2) if options.quick else (2000, 2000.0, 4)
+    neurons, duration, seeds = (500, 500.0, 3) if options.quick else (2000, 2000.0, 6)
     network = balanced_network(RULE, neurons=neurons, inputs=100)
-    names = ("E", "I", "efficacy")
-    ours, theirs = [], []
-    for seed in range(seeds):
-        recording = run_network(network, duration, seed=seed)
-        ours.append([*recording.rates.values(), recording.efficacies.mean()])
-        theirs.append([brian2(python, network, duration, seed)[name] for name in names])
-    a, b = np.array(ours), np.array(theirs)
-    error = np.sqrt((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / seeds)
-    agree = np.abs(a.mean(axis=0) - b.mean(axis=0)) <= WITHIN * error
-    print(f"{'':<22}{'here':>12}{'Brian2':>12}{'standard error':>16}")
-    for k, what in enumerate(("rate E [Hz]", "rate I [Hz]", "mean efficacy")):
-        print(f"{what:<22}{a[:, k].mean():>12.4f}{b[:, k].mean():>12.4f}{error[k]:>16.4f}")
-    print(f"\nthe simulators {'agree' if agree.all() else 'DO NOT agree'} within {WITHIN:g} standard errors")
+    ours = np.array([numbers(run_network(network, duration, seed=seed)) for seed in range(seeds)])
+    others = {}
+    for name, run in (("Brian2", brian2), ("NEST", nest)):
+        try:
+            others[name] = np.array([run(python, network, duration, seed) for seed in range(seeds)])
+        except SimulatorError as error:
+            print(f"{name} is left out: {error}")
+    if not others:
+        return 1
+    print(f"{neurons} neurons, {duration / 1e3:g} s, {seeds} seeds; mean and standard error")
+    print(f"{'':<16}{'here':>18}" + "".join(f"{name:>18}{'difference':>14}" for name in others))
+    agree = True
+    for k, what in enumerate(NAMES):
+        line = f"{what:<16}{_said(ours[:, k])}"
+        for theirs in others.values():
+            z = difference(ours[:, k], theirs[:, k])
+            agree &= abs(z) <= WITHIN
+            line += f"{_said(theirs[:, k])}{z:>11.1f} SE"
+        print(line)
+    print(f"\nthe simulators {'agree' if agree else 'DO NOT agree'} within {WITHIN:g} standard errors")
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "simulator_agreement.png"
-    _figure(a, b).savefig(path, dpi=150)
+    _figure({"here": ours, **others}).savefig(path, dpi=150)
     print(f"figure: {path}")
-    return 0 if agree.all() else 1
+    return 0 if agree else 1
 
 
-def brian2(python: str, network: Any, duration: float, seed: int) -> dict[str, float]:
-    """Rates [Hz] and the mean efficacy of the exported network."""
+def numbers(recording: Recording) -> list[float]:
+    """Rates [Hz] of E and I, and the mean efficacy at the end."""
+    return [*recording.rates.values(), float(recording.efficacies.mean())]
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Difference of the means, in its standard errors."""
+    error = np.sqrt(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size)
+    return float((b.mean() - a.mean()) / error)
+
+
+def nest(python: str, network: Network, duration: float, seed: int) -> list[float]:
+    return numbers(run_on_nest(network, duration, seed=seed, python=python))
+
+
+def brian2(python: str, network: Network, duration: float, seed: int) -> list[float]:
+    """The exported network, wired by Brian2.  Raises SimulatorError if it stops."""
     with tempfile.TemporaryDirectory() as folder:
         export(network, "brian2", folder)
-        (Path(folder) / "go.py").write_text(SCRIPT)
+        (Path(folder) / "go.py").write_text(BRIAN2)
         arguments = [python, "go.py", str(duration), str(seed)]
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"Brian2 stopped: {done.stderr.strip().splitlines()[-1]}")
-        return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+            raise SimulatorError("Brian2", (done.stderr.strip().splitlines() or ["no message"])[-1])
+        return [float(x) for x in json.loads(done.stdout.strip().splitlines()[-1])]
 
 
-def _figure(a: np.ndarray, b: np.ndarray) -> Any:
-    figure, axes = new_figure(width=4.5, height=3.6)
-    for k, (name, colour) in enumerate(zip(("E", "I"), COLOURS, strict=False)):
-        axes.plot(np.zeros(len(a)) + k - 0.1, a[:, k], "o", color=colour, label=f"{name}, here")
-        axes.plot(np.zeros(len(b)) + k + 0.1, b[:, k], "s", mfc="none", color=colour, label=f"{name}, Brian2")
-    axes.set_xticks([0, 1], ["E", "I"])
-    axes.set(ylabel="rate [Hz]")
-    axes.legend()
+def _said(x: np.ndarray) -> str:
+    return f"{x.mean():>10.4f} ±{x.std(ddof=1) / np.sqrt(x.size):.4f}"
+
+
+def _figure(found: dict[str, np.ndarray]) -> Any:
+    """One panel per number: every seed, and mean with standard error."""
+    figure, axes = new_figure(1, len(NAMES), width=8.0, height=3.0)
+    for k, (axis, what) in enumerate(zip(axes, NAMES)):
+        for at, (values, colour) in enumerate(zip(found.values(), COLOURS, strict=False)):
+            x = values[:, k]
+            axis.plot(at + np.linspace(-0.15, 0.15, x.size), x, "o", ms=4, mfc="none", color=colour)
+            axis.errorbar(at, x.mean(), x.std(ddof=1) / np.sqrt(x.size), fmt="_", ms=22, color=colour)
+        axis.set_xticks(range(len(found)), list(found))
+        axis.set_xlim(-0.6, len(found) - 0.4)
+        axis.set(ylabel=what)
     return figure
 
 

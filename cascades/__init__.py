@@ -31,13 +31,13 @@ _PUBLIC = {
     ),
     "cascades.fitting": ("fit", "FitProblem", "FitResult"),
     "cascades.reduction": ("derive_rule", "CalciumRule", "RuleLadder"),
-    "cascades.network": ("Network", "balanced_network", "run_network", "Recording"),
-    "cascades.export": ("export", "TARGETS"),
+    "cascades.network": ("Network", "balanced_network", "run_network", "run_networks", "Recording"),
+    "cascades.export": ("export", "run_on_nest", "TARGETS"),
     "cascades.citation": ("cite",),
     "cascades.errors": (
         "CascadesError", "UnknownName", "ModelError", "UnsupportedFeature", "UnitError", "CompileError",
         "ProtocolError", "SolverFailure", "NoEquilibrium", "RuleError", "NetworkError", "CheckpointError",
-        "ExportError", "OutputExists",
+        "ExportError", "SimulatorError", "OutputExists",
     ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -130,6 +130,14 @@ class ExportError(CascadesError, ValueError):
         super().__init__(f"{target} cannot express {feature}: {reason}")
 
 
+class SimulatorError(CascadesError, RuntimeError):
+    """Another simulator that is not there, or that stopped: `simulator` is its name."""
+
+    def __init__(self, simulator: str, reason: str):
+        self.simulator = simulator
+        super().__init__(f"{simulator}: {reason}")
+
+
 class OutputExists(CascadesError, FileExistsError):
     """An output folder or file that is there already."""
 

@@ -2,28 +2,22 @@
 
 Ratios are taken side by side in one process, of CPU seconds, medians.  Two comparisons need what this
 package does not ship: a yardstick in C++ (CASCADES_YARDSTICK names a shared library with `init`, `blk32` and
-`tab32`) and Brian2 (CASCADES_SIMULATORS names an interpreter that has it).  Without them their rows are left
-out.
+`tab32`) and other simulators (`peers`).  Without them their rows are left out.
 """
 
 from __future__ import annotations
 
 import ctypes
 import dataclasses
-import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis._speed import Row
-from cascades.export import export
+from analysis._speed import Row, peers
 from cascades.network import balanced_network
 from cascades.network.constants import curve, kernel_rule
 from cascades.network.replay import Player
@@ -39,7 +33,7 @@ def run(quick: bool) -> list[Row]:
     rows = kernels(100_000 if quick else 1_000_000, 2.0, 3 if quick else 7)
     rows += networks(quick)
     rows += threads(quick)
-    rows += brian2(quick)
+    rows += peers.run(quick)
     return rows
 
 
@@ -187,77 +181,6 @@ def threads(quick: bool) -> list[Row]:
         ),
         Row("two threads: same spikes", float(same), "", 1.0, False),
     ]
-
-
-# ---------------------------------------------------------------------------------- Brian2
-_BRIAN2 = """
-import json, resource, sys
-sys.path.insert(0, ".")
-import numpy as np
-from brian2 import *
-what, mode, n, fan_out, duration = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]),
-float(sys.argv[5]) set_device("cpp_standalone", build_on_run=False)
-prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only",
-"-march=native"] if what == "kernel":
-    defaultclock.dt = 0.1 * ms
-    from calcium_synapses import calcium_synapses
-    pre, post = PoissonGroup(n, 5 * Hz), PoissonGroup(n, 5 * Hz)
-    s = calcium_synapses(pre, post, "", mode)
-    s.connect(i=np.repeat(np.arange(n), fan_out), j=np.random.randint(0, n, n * fan_out))
-    s.rho = "rand()"
-else:
-    exec(open("network.py").read().replace("delay=1.5 * ms)", f"delay=1.5 * ms, mode='{mode}')"))
-run(duration * second)
-device.build(directory="built", compile=True, run=False)
-device.run("built", with_output=False, run_args=[])
-print(json.dumps(device._last_run_time / duration))
-"""
-
-
-def brian2(quick: bool) -> list[Row]:
-    """C++ standalone, its own loop time, against ours for the same task; the rule comes from our export."""
-    python = os.environ.get("CASCADES_SIMULATORS")
-    if not python:
-        return []
-    rows = []
-    n = 1000 if quick else 10_000
-    ours = {"kernel": _our_kernel(n), "network": _our_network(2000, 100)}
-    bars = {("kernel", "event"): 15.0, ("kernel", "clock"): 50.0, ("network", "event"): 4.0}
-    for (what, mode), bar in bars.items():
-        size = (n, 100) if what == "kernel" else (2000, 100)
-        theirs = _run_brian2(python, what, mode, *size, 0.2 if mode == "clock" else 1.0)
-        rows.append(
-            Row(
-                f"{what} {size[0]} x {size[1]}: Brian2 {mode}-driven / ours",
-                theirs / ours[what],
-                "x",
-                bar,
-                False,
-            )
-        )
-    return rows
-
-
-def _our_kernel(n: int) -> float:
-    rows = kernels(n * 100, 1.0, 3)
-    return rows[0].value * 1e-9 * n * 100 * 2 * RATE
-
-
-def _our_network(neurons: int, inputs: int) -> float:
-    session = Session.new(balanced_network(RULE, neurons=neurons, inputs=inputs), 1, 1)
-    session.advance(101)
-    return float(np.median([_seconds(session, 1.0, time.process_time) for _ in range(3)]))
-
-
-def _run_brian2(python: str, what: str, mode: str, n: int, fan_out: int, duration: float) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        export(
-            balanced_network(RULE, neurons=n, inputs=fan_out) if what == "network" else RULE, "brian2", folder
-        )
-        (Path(folder) / "go.py").write_text(_BRIAN2)
-        arguments = [python, "go.py", what, mode, str(n), str(fan_out), str(duration)]
-        done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
-        return float(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def main() -> None:

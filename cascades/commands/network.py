@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,15 @@ import typer
 from cascades.commands.options import FORCE, JSON, OUT, SEED
 from cascades.commands.output import check_free, output_folder, print_json, print_table
 from cascades.commands.progress import Steps, show_steps
-from cascades.errors import UnknownName
+from cascades.errors import NetworkError, UnknownName
 
 if TYPE_CHECKING:
-    from cascades.reduction import CalciumRule
+    from cascades import CalciumRule, Network, Recording
 
 _RULE = typer.Argument(help="A rule.json, a published parameter set, or a model to derive the rule from.")
+
+
+_ON = "here: this package's own network layer; nest: NEST, in the interpreter that CASCADES_SIMULATORS names."
 
 
 def network(
@@ -24,25 +28,29 @@ def network(
     neurons: Annotated[int, typer.Option(min=10, help="Four fifths are excitatory.")] = 2000,
     synapses: Annotated[int, typer.Option(min=1, help="Plastic synapses per excitatory neuron.")] = 100,
     duration: Annotated[float, typer.Option(help="Biological time [s].")] = 10.0,
-    threads: Annotated[int, typer.Option(min=1)] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of each rank.")] = 1,
+    on: Annotated[str, typer.Option(help=_ON)] = "here",
+    ranks: Annotated[int, typer.Option(min=1, help="Processes of MPI; with --on nest.")] = 1,
     seed: SEED = 0,
     out: OUT = None,
     force: FORCE = False,
     json: JSON = False,
 ) -> None:
     """Run a network with an assembly that fires most; --out gets recording.npz and network.png."""
-    from cascades import run_network
     from cascades.report.assembly import assembly_network
     from cascades.report.numbers import recorded
 
+    if on not in _ENGINES:
+        raise UnknownName("engine", on, _ENGINES)
+    if ranks > 1 and on != "nest":
+        raise NetworkError("run", "only NEST runs on several ranks: say --on nest, or --threads")
     if out is not None:
         check_free(out, force)
     with show_steps() as step:
         learned = _rule(rule, step)
         described = assembly_network(learned, neurons=neurons, inputs=synapses, seed=seed)
-        described.check_memory()
         with step(f"{duration:g} s of {neurons} neurons") as report:
-            recording = run_network(described, 1e3 * duration, seed=seed, threads=threads, progress=report)
+            recording = _ENGINES[on](described, 1e3 * duration, seed, threads, ranks, report)
     if out is not None:
         from cascades.report.figures import network as draw
 
@@ -59,6 +67,26 @@ def network(
     print_table(["", "value", "unit"], rows)
     if not recording.complete:
         print(f"interrupted after {recording.duration / 1e3:g} s; this is what was reached")
+
+
+def _here(
+    network: Network, duration: float, seed: int, threads: int, ranks: int, report: Callable[[float], None]
+) -> Recording:
+    from cascades import run_network
+
+    network.check_memory()
+    return run_network(network, duration, seed=seed, threads=threads, progress=report)
+
+
+def _nest(
+    network: Network, duration: float, seed: int, threads: int, ranks: int, report: Callable[[float], None]
+) -> Recording:
+    from cascades import run_on_nest
+
+    return run_on_nest(network, duration, seed=seed, threads=threads, ranks=ranks)
+
+
+_ENGINES = {"here": _here, "nest": _nest}
 
 
 def _rule(text: str, step: Steps) -> CalciumRule:

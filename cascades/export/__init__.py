@@ -1,6 +1,7 @@
 """A rule, or a network that learns with it, for other simulators.
 
-Each target is one file here; `TARGETS` names them all.
+Each target is one file here; `TARGETS` names them all.  `run_on_nest` runs a network in NEST, on any number
+of ranks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from cascades.errors import OutputExists, UnknownName
 from cascades.export import arbor, brian2, json, nestml, neuron
+from cascades.export.on_nest import run_on_nest
 from cascades.network.network import Network
 from cascades.reduction.rule import CalciumRule
 
@@ -63,4 +65,4 @@ def export(
     return paths
 
 
-__all__ = ["TARGETS", "export"]
+__all__ = ["TARGETS", "export", "run_on_nest"]

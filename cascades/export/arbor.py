@@ -6,43 +6,48 @@ line, no delay of its own: give the connection the calcium delay, and transmit b
 
 from __future__ import annotations
 
-from cascades.export.features import heading, require, rule_of
+from cascades.export.features import (
+    ALONE,
+    CUBIC_WELL,
+    FILTER,
+    FIRST_ORDER,
+    GRADED,
+    NOISE,
+    STEPS,
+    TABLE_WELL,
+    heading,
+    ramps,
+    require,
+    rule_of,
+)
+from cascades.export.well import slope
 from cascades.network.constants import MS_PER_S
 from cascades.network.network import Network
 from cascades.reduction.rule import CalciumRule
 
 TARGET = "Arbor"
+KNOWN = dict.fromkeys((STEPS, CUBIC_WELL, TABLE_WELL, NOISE, GRADED, FILTER), FIRST_ORDER)
 
 
 def files(source: CalciumRule | Network) -> dict[str, str]:
     """File name to content; of a network, its rule."""
     rule = rule_of(source, TARGET)
-    require(rule, TARGET)
+    require(rule, TARGET, KNOWN)
+    if isinstance(source, Network):
+        require(source, TARGET, ALONE)
     return {"calcium_rule.mod": mechanism(rule)}
 
 
 def mechanism(rule: CalciumRule) -> str:
-    """The source of `calcium_rule.mod`."""
+    """The source of `calcium_rule.mod`.  Rates are per ms."""
     trace = rule.calcium
-    late = trace.delay * MS_PER_S
-    values = {
-        "rho0": 0.5,
-        "c_pre": trace.pre,
-        "c_post": trace.post,
-        "above_d": rule.theta_d - trace.rest,
-        "above_p": rule.theta_p - trace.rest,
-        "gamma_d": rule.gamma_d / MS_PER_S,
-        "gamma_p": rule.gamma_p / MS_PER_S,
-        "rho_star": rule.rho_star,
-        "tau_ca": trace.tau * MS_PER_S,
-        "tau_rho": rule.tau * MS_PER_S,
-    }
-    # the well as a rate of its own keeps the equation linear in rho, as cnexp wants it; cnexp divides by the
-    # rate
-    pull = "  pull = 1e-12\n"
-    if rule.well == "cubic":
-        pull = "  pull = (1 - rho)*(rho_star - rho)/tau_rho + 1e-12\n"
+    values = {"rho0": 0.5, "c_pre": trace.pre, "c_post": trace.post, "tau_ca": trace.tau * MS_PER_S}
+    is_noisy, is_filtered = rule.sigma > 0.0, rule.filter is not None
+    if rule.filter is not None:
+        values["m0"] = rule.filter.resting(trace.rest)
     lines = "".join(f"  {name} = {value!r}\n" for name, value in values.items())
+    late = trace.delay * MS_PER_S
+    names = ["up", "down", "well", *(["spread"] if is_noisy else []), *(["on", "off"] if is_filtered else [])]
     return f"""{heading(rule, ":")}: Connect presynaptic neurons with a delay of {late!r} ms.
 NEURON {{
   POINT_PROCESS calcium_rule
@@ -51,22 +56,18 @@ NEURON {{
 }}
 PARAMETER {{
 {lines}}}
-STATE {{ c rho }}
-INITIAL {{
+STATE {{ c rho{" m" if is_filtered else ""} }}
+{"WHITE_NOISE { kick }" + chr(10) if is_noisy else ""}INITIAL {{
   c = 0
   rho = rho0
-}}
+{"  m = m0" + chr(10) if is_filtered else ""}}}
 BREAKPOINT {{
-  SOLVE flow METHOD cnexp
+  SOLVE flow METHOD {"stochastic" if is_noisy else "cnexp"}
   i = 0
 }}
 DERIVATIVE flow {{
-  LOCAL up, down, pull
-  up = gamma_p*step_right(c - above_p)
-  down = gamma_d*step_right(c - above_d)
-{pull}  c' = -c/tau_ca
-  rho' = up - (up + down + pull)*rho
-}}
+  LOCAL {", ".join(names)}
+{_rates(rule)}}}
 NET_RECEIVE(weight) {{
   c = c + c_pre
 }}
@@ -74,3 +75,36 @@ POST_EVENT(time) {{
   c = c + c_post
 }}
 """
+
+
+def _rates(rule: CalciumRule) -> str:
+    """The body of the DERIVATIVE block."""
+
+    def clip(x: str, low: str, high: str) -> str:
+        return f"min(max({x}, {low}), {high})"
+
+    total = f"(c + {rule.calcium.rest!r})"
+    if rule.rates is None:
+        up = f"{rule.gamma_p!r}*step_right({total} - {rule.theta_p!r})"
+        down = f"{rule.gamma_d!r}*step_right({total} - {rule.theta_d!r})"
+    else:
+        up = ramps(rule.rates.calcium, rule.rates.potentiation, total, clip)
+        down = ramps(rule.rates.calcium, rule.rates.depression, total, clip)
+    lines = [f"up = ({up})/{MS_PER_S}", f"down = ({down})/{MS_PER_S}"]
+    if rule.filter is not None:
+        on = ramps(rule.filter.calcium, rule.filter.on, total, clip)
+        off = ramps(rule.filter.calcium, rule.filter.off, total, clip)
+        lines = [lines[0], f"down = {rule.filter.gain / MS_PER_S!r}*m"]
+        lines += [f"on = ({on})/{MS_PER_S}", f"off = ({off})/{MS_PER_S}"]
+        lines.append("m' = on - (on + off + 1e-12)*m")
+    # cnexp wants equations that are linear in the state, and divides by the rate: the well acts as a
+    # constant over one step
+    lines.append(f"well = ({slope(rule, 'rho', clip)})/{rule.calcium.tau * MS_PER_S!r}")
+    lines.append("c' = -c/tau_ca")
+    kick = ""
+    if rule.sigma > 0.0:
+        exceeded = f"step_right({total} - {rule.theta_d!r}) + step_right({total} - {rule.theta_p!r})"
+        lines.append(f"spread = {rule.sigma / (rule.tau * MS_PER_S) ** 0.5!r}*sqrt({exceeded})")
+        kick = " + spread*kick"
+    lines.append(f"rho' = up + well - (up + down + 1e-12)*rho{kick}")
+    return "".join(f"  {line}\n" for line in lines)

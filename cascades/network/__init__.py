@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cascades.network.calcium import SaturatingPump, SlowRise
+from cascades.network.ensemble import run_networks
 from cascades.network.network import Network, balanced_network
 from cascades.network.neuron import (
     AdaptiveExponential,
@@ -36,4 +37,5 @@ __all__ = [
     "balanced_network",
     "replay",
     "run_network",
+    "run_networks",
 ]

@@ -39,6 +39,7 @@ def test_version(cascades):
         (["models", "camkii_graupner"], "did you mean camkii_graupner_2007"),
         (["models", "--module", "CaMK"], "did you mean CaMKII"),
         (["network", "DPX"], "did you mean DP"),
+        (["network", "DP", "--on", "nes"], "did you mean nest"),
         (["simulate", "no_such_file.xml"], "no_such_file.xml"),
     ],
 )
@@ -49,6 +50,12 @@ def test_an_unknown_name_is_one_line_with_the_nearest_name(cascades, arguments, 
     assert result.err.startswith("cascades: ")
     assert "Traceback" not in result.err
     assert result.out == ""
+
+
+def test_ranks_without_nest_are_refused(cascades):
+    result = cascades("network", "DP", "--ranks", "2")
+    assert result.code == 1
+    assert "--on nest" in result.err
 
 
 def test_a_negative_rate_is_refused(cascades):

@@ -13,21 +13,38 @@ import pytest
 
 from cascades.network import replay
 from cascades.reduction.published import published_rule
+from cascades.reduction.rule import PhosphataseFilter, RateTable, WellTable
 
+PUBLISHED = published_rule("cortical slice")
 BASE = dataclasses.replace(
-    published_rule("cortical slice"),
+    PUBLISHED,
     sigma=0.0,
-    calcium=dataclasses.replace(
-        published_rule("cortical slice").calcium, delay=0.0046
-    ),  # on the grid of 0.1 ms
+    calcium=dataclasses.replace(PUBLISHED.calcium, delay=0.0046),  # on the grid of 0.1 ms
 )
+HILL = np.geomspace(0.05, 6.0, 40)
+GRADED = RateTable(
+    (0.0, *HILL),
+    (0.0, *(2.0 * HILL**4 / (1.5**4 + HILL**4))),
+    (0.0, *(0.8 * HILL**3 / (1.0 + HILL**3))),
+)
+TABLE = WellTable((0.0, 0.3, 0.6, 1.0), (0.02, -0.1, 0.08, -0.03))
 RULES = {
     "no well": dataclasses.replace(BASE, well="none"),
     "even well": BASE,
     "uneven well": dataclasses.replace(BASE, rho_star=0.8, tau=20.0, gamma_p=4.0, gamma_d=0.5),
     "swapped": dataclasses.replace(BASE, well="none", theta_d=1.6, theta_p=1.0),
     "rest": dataclasses.replace(BASE, well="none", calcium=dataclasses.replace(BASE.calcium, rest=1.05)),
+    "rest and well": dataclasses.replace(
+        BASE, rho_star=0.3, tau=5.0, calcium=dataclasses.replace(BASE.calcium, rest=1.05)
+    ),
+    "tabulated well": dataclasses.replace(BASE, well="table", well_table=TABLE),
+    "graded": dataclasses.replace(BASE, well="none", rates=GRADED),
+    "graded in a well": dataclasses.replace(BASE, rates=GRADED, well="table", well_table=TABLE),
 }
+FILTERED = dataclasses.replace(
+    BASE, filter=PhosphataseFilter(2.0, (0.0, 1.0, 2.0), (0.0, 0.5, 1.0), (1.0, 1.0, 1.0))
+)
+NOISY = dataclasses.replace(BASE, sigma=PUBLISHED.sigma)
 DURATION = 2000.0
 START = 0.4
 
@@ -56,12 +73,24 @@ def expected(trains):
     return of
 
 
+def assert_as_noisy(found, rule, pre, post, duration=DURATION):
+    """Efficacies whose noise has the mean and variance of many replays; found: shape (repeats, pairs)."""
+    copies, pairs = 400, len(pre)
+    which = np.tile(np.arange(pairs), copies)
+    many = replay(rule, pre, post, duration=duration, sources=which, targets=which, efficacy=START).final
+    many = many.reshape(copies, pairs)
+    z = (np.asarray(found) - many.mean(axis=0)) / many.std(axis=0)
+    n = z.size
+    assert abs(z.mean()) < 4.0 / np.sqrt(n)
+    assert abs((z**2).mean() - 1.0) < 4.0 * np.sqrt(2.0 / n)
+
+
 @pytest.fixture
 def simulator(tmp_path):
     """Run a script in the simulators' interpreter; it prints JSON on its last line."""
     python = os.environ.get("CASCADES_SIMULATORS", sys.executable)
 
-    def run(module, script, *arguments, given=None, timeout=500):
+    def run(module, script, *arguments, given=None, timeout=1500):
         has = subprocess.run([python, "-c", f"import {module}"], capture_output=True, text=True)
         if has.returncode:
             pytest.skip(f"{module} is not there (CASCADES_SIMULATORS names an interpreter that has it)")

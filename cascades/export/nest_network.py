@@ -1,0 +1,248 @@
+"""A network as a NEST script: wired by NEST's own random numbers, on any number of ranks and threads.
+
+Every delay of NEST is dendritic: the synapse sees a postsynaptic spike one delay after it was emitted.  The
+calcium delay is therefore longer by the same, so that the rule acts as it does here, one delay later.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cascades.network.constants import MS_PER_S
+from cascades.network.network import Network
+from cascades.network.neuron import LeakyIntegrateAndFire, PoissonSource, Population, ReplayedSource
+from cascades.network.synapse import AllToAll, FixedInDegree, Pairs, Synapses
+from cascades.reduction.rule import CalciumRule
+
+CELL, SYNAPSE = "leaky_neuron_nestml", "calcium_synapse_nestml"
+LEARNING_CELL, LEARNING_SYNAPSE = f"{CELL}__with_{SYNAPSE}", f"{SYNAPSE}__with_{CELL}"
+
+NEURON = """# tau_m v' = v_rest - v + drive + s_exc - s_inh; the currents decay exponentially; all in mV.
+model leaky_neuron:
+    state:
+        V_m mV = v_rest
+        quiet ms = 0 ms
+        s_exc mV = 0 mV
+        s_inh mV = 0 mV
+    equations:
+        s_exc' = -s_exc / tau_exc
+        s_inh' = -s_inh / tau_inh
+        V_m' = (v_rest + drive - V_m + s_exc - s_inh) / tau_m
+        quiet' = -1
+    parameters:
+        tau_m ms = 20 ms
+        tau_exc ms = 2 ms
+        tau_inh ms = 2 ms
+        v_rest mV = -65 mV
+        v_threshold mV = -45 mV
+        v_reset mV = -55 mV
+        refractory ms = 2 ms
+        drive mV = 0 mV
+    internals:
+        unit mV = 1 mV
+    input:
+        exc_spikes <- excitatory spike
+        inh_spikes <- inhibitory spike
+    output:
+        spike
+    update:
+        if quiet > 0 ms:
+            integrate_odes(s_exc, s_inh, quiet)
+        else:
+            integrate_odes(s_exc, s_inh, V_m)
+    onReceive(exc_spikes):
+        s_exc += unit * exc_spikes * 1 s
+    onReceive(inh_spikes):
+        s_inh += unit * inh_spikes * 1 s
+    onCondition(quiet <= 0 ms and V_m >= v_threshold):
+        quiet = refractory
+        V_m = v_reset
+        emit_spike()
+"""
+
+
+def shortest_interval(network: Network) -> float:
+    """The shortest interval [ms] between two spikes of a neuron with plastic synapses."""
+    times = []
+    for name in {s.source for s in network.synapses if s.plastic}:
+        neuron = network.population(name).neuron
+        if isinstance(neuron, LeakyIntegrateAndFire):
+            times.append(max(neuron.refractory, network.dt))
+        elif isinstance(neuron, ReplayedSource) and neuron.times.size:
+            order = np.lexsort((neuron.times, neuron.neurons))
+            gaps = np.diff(neuron.times[order])[np.diff(neuron.neurons[order]) == 0]
+            times.append(max(float(gaps.min(initial=1e9)), network.dt))
+        else:  # a Poisson source: several at once are rare, and counted
+            times.append(1.0)
+    return min(times, default=2.0)
+
+
+def longest_delay(network: Network) -> float:
+    """The longest transmission delay [ms] of plastic synapses."""
+    return max((s.delay for s in network.synapses if s.plastic), default=0.0)
+
+
+def script(network: Network, rule: CalciumRule, slots: int) -> str:
+    """The source of `network.py`."""
+    parts = [_HEAD.format(dt=network.dt)]
+    learning = {s.target for s in network.synapses if s.plastic}
+    parts += [_population(p, p.name in learning, network) for p in network.neurons]
+    late = rule.calcium.delay * MS_PER_S
+    plastic = [k for k, s in enumerate(network.synapses) if s.plastic]
+    for k, synapses in enumerate(network.synapses):
+        if synapses.plastic:
+            parts.append(f'nest.CopyModel("{LEARNING_SYNAPSE}", "plastic_{k}")\n')
+        parts.append(_synapses(k, synapses, network, late))
+    names = ", ".join(p.name for p in network.neurons)
+    # the state of a synapse, in the order in which it is read back
+    state = ["source", "target", "rho", "c", "t_last", "lost", *(f"due_{k}" for k in range(slots))]
+    parts.append(_TAIL.format(names=names, plastic=plastic, state=state))
+    return "".join(parts)
+
+
+_HEAD = '''"""[mpirun -n RANKS] python network.py DURATION_MS SEED THREADS OUT_FOLDER
+
+Every rank writes OUT_FOLDER/rank_K.npz: its spikes, and the state of its plastic synapses.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import nest
+
+duration, seed, threads, out = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+nest.verbosity = nest.VerbosityLevel.ERROR
+nest.ResetKernel()
+nest.resolution = {dt!r}
+nest.local_num_threads = threads
+nest.rng_seed = seed + 1
+nest.Install("calciummodule")
+
+'''
+
+_TAIL = '''
+recorder = nest.Create("spike_recorder")
+populations = [{names}]
+for population in populations:
+    nest.Connect(population, recorder)
+FIRST = [population[0].global_id for population in populations]
+PLASTIC = {plastic}
+STATE = {state}
+
+
+def synapses():
+    """The state of this rank's plastic synapses, by name."""
+    found = {{}}
+    for k in PLASTIC:
+        connections = nest.GetConnections(synapse_model=f"plastic_{{k}}")
+        columns = connections.get(STATE) if len(connections) else {{name: [] for name in STATE}}
+        for name in STATE:
+            found[f"{{name}}_{{k}}"] = np.atleast_1d(np.asarray(columns[name], dtype=float))
+    return found
+
+
+def main():
+    before = {{f"start_{{name}}": x for name, x in synapses().items() if name.startswith("rho_")}}
+    nest.Prepare()
+    begun, cpu = time.perf_counter(), time.process_time()
+    nest.Run(duration)
+    spent = [time.perf_counter() - begun, time.process_time() - cpu]
+    nest.Cleanup()
+    out.mkdir(parents=True, exist_ok=True)
+    events = recorder.events
+    np.savez(
+        out / f"rank_{{nest.Rank()}}.npz", first=FIRST, senders=events["senders"], times=events["times"],
+        seconds=spent, **before, **synapses(),
+    )
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def _population(p: Population, learns: bool, network: Network) -> str:
+    n = p.neuron
+    text = ""
+    if isinstance(n, LeakyIntegrateAndFire) and learns:
+        text = (
+            f'{p.name} = nest.Create("{LEARNING_CELL}", {p.size}, dict(tau_m={n.tau_m!r}, '
+            f"tau_exc={n.tau_exc!r}, tau_inh={n.tau_inh!r}, v_rest={n.v_rest!r}, "
+            f"v_threshold={n.v_threshold!r}, v_reset={n.v_reset!r}, refractory={n.refractory!r}, "
+            f"drive={n.drive!r}))\n"
+        )
+    elif isinstance(n, LeakyIntegrateAndFire):  # a capacitance [pF] of tau_m [ms]: 1 pA is 1 mV
+        text = (
+            f'{p.name} = nest.Create("iaf_psc_exp", {p.size}, dict(C_m={n.tau_m!r}, tau_m={n.tau_m!r}, '
+            f"tau_syn_ex={n.tau_exc!r}, tau_syn_in={n.tau_inh!r}, E_L={n.v_rest!r}, "
+            f"V_th={n.v_threshold!r}, V_reset={n.v_reset!r}, t_ref={n.refractory!r}, I_e={n.drive!r}))\n"
+        )
+    else:
+        text = f'{p.name} = nest.Create("parrot_neuron", {p.size})\n'
+    if isinstance(n, LeakyIntegrateAndFire):
+        text += f"{p.name}.V_m = nest.random.uniform({n.v_rest!r}, {n.v_threshold!r})\n"
+    step = f"delay={network.dt!r}"
+    if isinstance(n, PoissonSource):
+        text += (
+            f'source_{p.name} = nest.Create("poisson_generator", params=dict(rate={n.rate!r}))\n'
+            f"nest.Connect(source_{p.name}, {p.name}, syn_spec=dict({step}))\n"
+        )
+    if isinstance(n, ReplayedSource):
+        # NEST emits no spike at time 0, and a parrot repeats a step later
+        times = np.maximum(np.rint(n.times / network.dt) - 1, 1) * network.dt
+        trains = [np.round(times[n.neurons == k], 6).tolist() for k in range(p.size)]
+        text += (
+            f'source_{p.name} = nest.Create("spike_generator", {p.size})\n'
+            f"for one, train in zip(source_{p.name}, {trains!r}):\n    one.spike_times = train\n"
+            f'nest.Connect(source_{p.name}, {p.name}, "one_to_one", dict({step}))\n'
+        )
+    if p.poisson is not None:
+        text += (
+            f'drive_{p.name} = nest.Create("poisson_generator", params=dict(rate={p.poisson.rate!r}))\n'
+            f"nest.Connect(drive_{p.name}, {p.name}, syn_spec=dict(weight={p.poisson.weight!r}, {step}))\n"
+        )
+    return text
+
+
+def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
+    if isinstance(s.connect, Pairs) and s.connect.sources.size == 0:
+        return ""
+    options = [f"delay={s.delay!r}"]
+    if s.plastic:
+        options += [f'synapse_model="plastic_{k}"', f"w_max={s.weight!r}", f"rho={_start(s)}",
+                    f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
+    else:
+        options.append(f"weight={s.weight if s.receptor == 'exc' else -s.weight!r}")
+    source, target = s.source, s.target
+    if isinstance(s.connect, Pairs):
+        source = f"np.array({s.source}.tolist())[{s.connect.sources.tolist()!r}]"
+        target = f"np.array({s.target}.tolist())[{s.connect.targets.tolist()!r}]"
+        count = s.connect.sources.size
+        how = '"one_to_one"'
+        options = [o if o.startswith(("synapse_model", "rho=[")) else _repeated(o, count) for o in options]
+    elif isinstance(s.connect, FixedInDegree):
+        how = f'dict(rule="fixed_indegree", indegree={s.connect.count}, allow_autapses=False)'
+    elif isinstance(s.connect, AllToAll):
+        how = 'dict(rule="all_to_all", allow_autapses=False)'
+    else:
+        raise TypeError(f"no NEST code for {type(s.connect).__name__}")
+    return f"nest.Connect({source}, {target}, {how}, dict({', '.join(options)}))\n"
+
+
+def _repeated(option: str, count: int) -> str:
+    """NEST wants one value per pair of given neurons."""
+    name, _, value = option.partition("=")
+    if value.startswith("nest.random"):
+        low, high = value.partition("(")[2].rstrip(")").split(", ")
+        return f"{name}=np.random.default_rng(seed).uniform({low}, {high}, {count})"
+    return f"{name}=np.full({count}, {value})"
+
+
+def _start(s: Synapses) -> str:
+    if isinstance(s.efficacy, tuple):
+        return f"nest.random.uniform({s.efficacy[0]!r}, {s.efficacy[1]!r})"
+    values = np.asarray(s.efficacy, dtype=float)
+    return repr(float(values)) if values.ndim == 0 else repr(values.tolist())

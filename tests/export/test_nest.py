@@ -1,0 +1,157 @@
+"""Networks in NEST: efficacies are those of our replay of NEST's own spikes; ranks and threads are alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cascades.errors import ExportError, NetworkError, SimulatorError
+from cascades.export import on_nest, run_on_nest
+from cascades.network import (
+    AllToAll,
+    LeakyIntegrateAndFire,
+    Network,
+    Pairs,
+    PoissonSource,
+    Population,
+    ReplayedSource,
+    Synapses,
+    balanced_network,
+    replay,
+)
+from cascades.network.plasticity import SynapticScaling
+from tests.export.conftest import BASE, DURATION, NOISY, RULES, START, assert_as_noisy
+
+PRINTED = 1e-7  # NESTML prints nine digits
+SPLIT = 1e-4  # of a well that acts together with fast rates
+STAIRS = 1e-3  # of graded rates in 64 steps of calcium, after 50 jumps
+SIMULATORS = os.environ.get("CASCADES_SIMULATORS", sys.executable)
+DELAY = 1.5
+# for machines with fewer cores than ranks, and containers whose user is root
+MPI = {
+    "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def nest(monkeypatch):
+    """Skips where there is no NEST; returns whether it has MPI."""
+    probe = subprocess.run([SIMULATORS, "-c", on_nest.PROBE], capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip("no NEST with NESTML (CASCADES_SIMULATORS names an interpreter that has them)")
+    for name, value in MPI.items():
+        monkeypatch.setenv(name, value)
+    return "true" in probe.stdout.splitlines()[-1]
+
+
+def pairs_network(rule, trains, repeats=1):
+    """Canned spikes on both sides: posts are driven over threshold by single spikes from `drive`."""
+    sides = []
+    for side in trains:
+        times = np.concatenate(side * repeats)
+        sides.append(
+            ReplayedSource(times, np.repeat(np.arange(8 * repeats), [t.size for t in side * repeats]))
+        )
+    n = 8 * repeats
+    every = np.arange(n)
+    cell = LeakyIntegrateAndFire(tau_exc=0.2, v_reset=-85.0)
+    return Network(
+        [Population("pre", n, sides[0]), Population("drive", n, sides[1]), Population("post", n, cell)],
+        [
+            Synapses("drive", "post", Pairs(every, every), 4000.0),
+            Synapses("pre", "post", Pairs(every, every), 0.0, DELAY, plastic=True, efficacy=START),
+        ],
+        rule,
+    )
+
+
+def trains_of(recording, name):
+    times, which = recording.spikes(name)
+    return [times[which == k] for k in range(recording.network.population(name).size)]
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["no well", "even well", "uneven well", "rest and well", "graded in a well"])
+def test_efficacies_are_those_of_our_replay(name, nest, trains):
+    """Synapses stand at their last presynaptic spike, and are brought to the end; delays are dendritic."""
+    rule = RULES[name]
+    found = run_on_nest(pairs_network(rule, trains), DURATION)
+    pre, post = trains_of(found, "pre"), trains_of(found, "post")
+    assert [len(t) for t in pre] == [len(t) for t in trains[0]]
+    assert sum(len(t) for t in post) > 0.9 * sum(len(t) for t in trains[1])
+    expected = replay(rule, pre, post, duration=DURATION, efficacy=START).final
+    assert np.abs(expected - START).max() > 0.05
+    tolerance = STAIRS if rule.rates else PRINTED if rule.well == "none" else SPLIT
+    assert_allclose(found.efficacies, expected, atol=tolerance)
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_noise(nest, trains):
+    repeats = 12
+    found = run_on_nest(pairs_network(NOISY, trains, repeats), DURATION)
+    pre, post = trains_of(found, "pre")[:8], trains_of(found, "post")[:8]
+    assert_as_noisy(found.efficacies.reshape(repeats, 8), NOISY, pre, post)
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_two_ranks_are_two_threads(nest):
+    """Equal numbers of virtual processes: the same wiring, spikes and efficacies, to the last bit."""
+    if not nest:
+        pytest.skip("this NEST was built without MPI")
+    network = balanced_network(dataclasses.replace(BASE, well="none"), neurons=400, inputs=40)
+    ranks = run_on_nest(network, 500.0, seed=3, ranks=2)
+    threads = run_on_nest(network, 500.0, seed=3, threads=2)
+    assert ranks.spike_times.size > 500
+    assert_array_equal(ranks.spike_times, threads.spike_times)
+    assert_array_equal(ranks.spike_neurons, threads.spike_neurons)
+    assert ranks.efficacies.size == 320 * 40
+    assert_array_equal(np.sort(ranks.efficacies), np.sort(threads.efficacies))
+    assert ranks.mean_efficacy["E -> E"][0] != ranks.mean_efficacy["E -> E"][1]
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_poisson_sources_and_all_to_all(nest):
+    """Populations of sources onto learning neurons; rates are those asked for."""
+    network = Network(
+        [Population("in", 200, PoissonSource(20.0)), Population("out", 5, LeakyIntegrateAndFire())],
+        [Synapses("in", "out", AllToAll(), 1.0, plastic=True)],
+        dataclasses.replace(BASE, well="none"),
+    )
+    found = run_on_nest(network, 2000.0, seed=1)
+    expected = 200 * 20.0 * 2.0
+    assert abs(found.spikes("in")[0].size - expected) < 5.0 * np.sqrt(expected)
+    assert found.efficacies.shape == (1000,)
+    again = replay(
+        network.rule, trains_of(found, "in"), trains_of(found, "out"), duration=2000.0,
+        sources=np.repeat(np.arange(200), 5), targets=np.tile(np.arange(5), 200), efficacy=0.5,
+    ).final  # fmt: skip
+    assert np.isfinite(again).all()
+
+
+def test_what_is_missing_is_said(tmp_path, monkeypatch):
+    network = balanced_network(BASE, neurons=50, inputs=5)
+    with pytest.raises(SimulatorError, match="CASCADES_SIMULATORS"):
+        run_on_nest(network, 10.0, python=_without_nest())
+    with pytest.raises(SimulatorError, match="cannot be started"):
+        run_on_nest(network, 10.0, python=str(tmp_path / "nowhere"))
+    with pytest.raises(NetworkError, match="ranks"):
+        run_on_nest(network, 10.0, ranks=0)
+    with pytest.raises(ExportError, match="SynapticScaling"):
+        run_on_nest(balanced_network(BASE, neurons=50, inputs=5, mechanisms=[SynapticScaling()]), 10.0)
+
+
+def _without_nest():
+    """An interpreter that has no NEST: this one, or any other one."""
+    return sys.executable if sys.executable != SIMULATORS else "/usr/bin/python3"
