@@ -111,9 +111,8 @@ def steady_state(
     worst = names[int(np.argmax(moving))]
     drifting = _drifting(system, y)
     if drifting:
-        reason = (
-            f"a combination of {', '.join(drifting)} is only made, or only removed: it never comes to rest"
-        )
+        what = drifting[0] if len(drifting) == 1 else f"a combination of {', '.join(drifting)}"
+        reason = f"{what} is only made, or only removed, and does not come to rest"
     else:
         reason = f"the state still changes after a long time, {worst} most"
     raise NoEquilibrium(reason, dict(zip(names, y.tolist(), strict=True)), float(moving.max()))
@@ -241,17 +240,20 @@ def _newton(
 def _step(
     jacobian: np.ndarray, residual: np.ndarray, size: np.ndarray, held: np.ndarray
 ) -> np.ndarray | None:
-    """The step of Newton's method.  Equations that say nothing, or the same as others, are made up for
-    by what is held; states are measured in their own size."""
+    """The step of Newton's method, states measured in their own size.
+
+    What is held, H, is no combination of rates that the others lack: H J = 0.  So the solution of
+    (J + S H^T H) x = -r, S a positive scale of each row, has H x = 0 and J x = -r.
+    """
+    scaled = jacobian * size
+    if len(held):
+        rows = np.abs(scaled).max(axis=1)
+        rows[rows == 0.0] = 1.0
+        weights = held * size
+        weights = weights / np.abs(weights).max(axis=1, keepdims=True)
+        scaled = scaled + rows[:, None] * (held.T @ weights)
     try:
-        if not len(held):
-            step = np.linalg.solve(jacobian, -residual)
-        else:
-            rows = np.vstack([jacobian, held]) * size
-            largest = np.abs(rows).max(axis=1)
-            largest[largest == 0.0] = 1.0
-            right = np.concatenate([-residual, np.zeros(len(held))]) / largest
-            step = size * np.linalg.lstsq(rows / largest[:, None], right, rcond=None)[0]
+        step = size * np.linalg.solve(scaled, -residual)
     except np.linalg.LinAlgError:
         return None
     return step if np.isfinite(step).all() else None
