@@ -19,6 +19,7 @@ _CLAIM_FIELDS = (
     "standard_error",
     "source",
     "known_failure",
+    "tuned",
 )
 
 
@@ -45,6 +46,7 @@ class Claim:
     tolerance, relative_tolerance, standard_error : of each expected number; exactly one of the three
         is given.  With standard errors the claim holds within two of them.
     arguments : of the measure
+    tuned : whether constants of the model were set against it; a claim that was not judges the model
     """
 
     name: str
@@ -56,6 +58,50 @@ class Claim:
     relative_tolerance: tuple[float, ...] | None = None
     standard_error: tuple[float, ...] | None = None
     known_failure: str = ""
+    tuned: bool = False
+
+
+@dataclass(frozen=True)
+class Drug:
+    """A drug leaves 1 / (1 + dose / half) of what `port` stands for.
+
+    half, usual, highest : doses [uM] that leave a half, that experiments use, and that make sense
+    """
+
+    port: str
+    half: float
+    usual: float
+    highest: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A neuromodulator: the values of inputs without it and at full tone."""
+
+    rest: Mapping[str, float]
+    full: Mapping[str, float]
+    source: str
+
+
+@dataclass(frozen=True)
+class Q10:
+    """Constants that warm together: `rates` grow by the factor `q10` per 10 degrees, `times` shrink."""
+
+    q10: float
+    source: str
+    rates: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """What temperature [degrees C] does to a model whose constants hold at `reference`."""
+
+    reference: float
+    lowest: float
+    highest: float
+    groups: Mapping[str, Q10]
 
 
 @dataclass(frozen=True)
@@ -64,6 +110,7 @@ class ModelCard:
 
     sets : named sets of parameter values that the paper gives beside the default one
     patches : named changes of parameter values: another form, a drug, a temperature
+    drugs, tones, temperature : what `cascades.pharmacology` makes stimuli and patches of
     conserved : name of a total -> weights of species in it
     """
 
@@ -79,6 +126,9 @@ class ModelCard:
     patches: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     conserved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+    drugs: Mapping[str, Drug] = field(default_factory=dict)
+    tones: Mapping[str, Tone] = field(default_factory=dict)
+    temperature: Temperature | None = None
 
     def values(self, name: str) -> Mapping[str, float]:
         """The parameter values of a set or a patch.  Raises UnknownName."""
@@ -101,6 +151,9 @@ def model_card(name: str) -> ModelCard:
         if (found := _provenance(key, entry, problems)) is not None
     }
     claims = [_claim(entry, problems) for entry in table.get("claims", [])]
+    drugs = _entries(Drug, "drug", table.get("drugs", {}), problems)
+    tones = _entries(Tone, "tone", table.get("tones", {}), problems)
+    temperature = _temperature(table.get("temperature"), problems)
     if problems:
         raise ModelError(f"{name}/model.toml", problems)
     return ModelCard(
@@ -116,7 +169,33 @@ def model_card(name: str) -> ModelCard:
         patches=table.get("patches", {}),
         conserved=table.get("conserved", {}),
         claims=tuple(claim for claim in claims if claim is not None),
+        drugs=drugs,
+        tones=tones,
+        temperature=temperature,
     )
+
+
+def _entries(kind: type, what: str, table: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Records of one kind by name; what is missing or too much is added to `problems`."""
+    found = {}
+    for name, entry in table.items():
+        try:
+            found[name] = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+        except TypeError as error:
+            problems.append(f"{what} {name}: {error}")
+    return found
+
+
+def _temperature(table: Mapping[str, Any] | None, problems: list[str]) -> Temperature | None:
+    if table is None:
+        return None
+    groups = {name: entry for name, entry in table.items() if isinstance(entry, Mapping)}
+    numbers = {name: entry for name, entry in table.items() if name not in groups}
+    try:
+        return Temperature(**numbers, groups=_entries(Q10, "temperature group", groups, problems))
+    except TypeError as error:
+        problems.append(f"temperature: {error}")
+        return None
 
 
 def _provenance(key: str, entry: Mapping[str, Any], problems: list[str]) -> Provenance | None:
@@ -151,7 +230,7 @@ def _claim(entry: Mapping[str, Any], problems: list[str]) -> Claim | None:
     arguments = {key: value for key, value in entry.items() if key not in _CLAIM_FIELDS}
     return Claim(
         name, entry["measure"], expected, entry["source"], arguments,
-        known_failure=entry.get("known_failure", ""), **widths,
+        known_failure=entry.get("known_failure", ""), tuned=entry.get("tuned", False), **widths,
     )  # fmt: skip
 
 

@@ -11,8 +11,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from cascades.compose import assemble, extend, patch
 from cascades.errors import ModelError, UnknownName
 from cascades.model import Model, Port
+
+RECIPE = "composition.toml"  # beside the model.toml of a composed model, in place of model.ant
 
 
 def root() -> Traversable:
@@ -138,8 +141,42 @@ def _with_terms(element: Any, terms: dict[str, Any]) -> Any:
     return dataclasses.replace(element, **changes)
 
 
+def is_source(folder: Path) -> bool:
+    """Whether a folder has what its `model.xml` is written from."""
+    return (
+        any((folder / name).is_file() for name in ("model.ant", RECIPE)) and (folder / "model.toml").is_file()
+    )
+
+
+def composed(folder: Path) -> Model:
+    """The model that a folder's `composition.toml` describes.
+
+    It names parts (a shipped `model`, with the `changes` of an Antimony file in `parts/` and without
+    what `remove` lists), connections (`connect`), ids (`names`), numbers (`values`) and
+    initial values (`start`) as `compose.assemble` takes them.  Raises as `load_model` and `assemble` do.
+    """
+    recipe = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    parts = {label: _part(folder, entry) for label, entry in recipe["parts"].items()}
+    given = {key: recipe.get(key) for key in ("names", "values", "start")}
+    return assemble(parts, connect=recipe["connect"], id=folder.name, **given)
+
+
+def _part(folder: Path, entry: dict[str, Any]) -> Model:
+    from cascades.sbml.antimony import read_antimony
+
+    base = load_model(entry["model"]) if "model" in entry else None
+    changes = read_antimony(folder / "parts" / entry["changes"]) if "changes" in entry else None
+    if base is None or changes is None:
+        model = base or changes
+    else:
+        model = extend(base, changes)
+    if model is None:
+        raise ModelError(f"{folder.name}/{RECIPE}", ["a part has neither a model nor changes"])
+    return patch(model, remove=entry.get("remove", ()))
+
+
 def generated(folder: Path) -> str:
-    """The SBML text that belongs to a folder's `model.ant` and `model.toml`.
+    """The SBML text that belongs to a folder's `model.toml` and its `model.ant` or `composition.toml`.
 
     Raises as `load_model` does.
     """
@@ -147,7 +184,8 @@ def generated(folder: Path) -> str:
     from cascades.sbml.write import to_sbml
 
     table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
-    model = read_antimony(folder / "model.ant")
+    is_composed = (folder / RECIPE).is_file()
+    model = composed(folder) if is_composed else read_antimony(folder / "model.ant")
     return _dimensionless(to_sbml(annotated(dataclasses.replace(model, id=folder.name), table)))
 
 
@@ -160,7 +198,7 @@ def _dimensionless(text: str) -> str:
 
 
 def regenerate(folder: Path) -> bool:
-    """Write `model.xml` anew if it is not in step with `model.ant` and `model.toml`; whether it was not."""
+    """Write `model.xml` anew if it is not in step with its sources; whether it was not."""
     text = generated(folder)
     target = folder / "model.xml"
     if target.is_file() and target.read_text(encoding="utf-8") == text:
@@ -189,5 +227,5 @@ def _read(path: Path) -> Model:
 
 if __name__ == "__main__":  # python -m cascades.library: every shipped model.xml in step with its source
     for shipped in sorted(Path(str(root())).iterdir()):
-        if (shipped / "model.ant").is_file() and (shipped / "model.toml").is_file():
+        if is_source(shipped):
             regenerate(shipped)

@@ -2,18 +2,21 @@
 
 A `Protocol` is pure data: spikes that arrive at a port and settings of an input.  Protocols are
 shifted, overlaid (`+`), joined (`then`) and repeated; nothing of them is ever inside a model file.
+Experiments (`EXPERIMENTS`) are protocols that end at their read-out.
 Times in s, rates in Hz, before the units of a foreign model are looked at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cascades.errors import ProtocolError
+
+HOUR = 3600.0  # [s]
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,12 @@ class Protocol:
     def times(self) -> np.ndarray:
         """All times [s] at which something happens, sorted, each once."""
         return np.unique([t for stimulus in self.stimuli for t in _times(stimulus)])
+
+    def last_stimulus(self) -> float:
+        """When [s] the last spike comes or the last setting begins; 0 without stimuli."""
+        found = [s.times[-1] for s in self.stimuli if isinstance(s, Spikes) and s.times]
+        found += [s.time for s in self.stimuli if isinstance(s, Setting) and s.value is not None]
+        return max(found, default=0.0)
 
     def spike_times(self, target: str) -> np.ndarray:
         """The sorted times [s] of the spikes on `target`."""
@@ -207,6 +216,62 @@ def overlay(protocols: Sequence[Protocol]) -> Protocol:
     for protocol in protocols:
         whole = whole + protocol
     return replace(whole, name=" + ".join(p.name for p in protocols))
+
+
+# --- experiments ----------------------------------------------------------------------------------
+
+
+def early_ltp(*, after: float = 600.0) -> Protocol:
+    """One train of 100 at 100 Hz, read `after` [s] the train."""
+    return _experiment(f"early LTP at {after:g} s", hfs(trains=1), after)
+
+
+def late_ltp(*, trains: int = 4, after: float = 8.0 * HOUR) -> Protocol:
+    """Trains of 100 at 100 Hz, 5 min apart (Frey & Morris 1997), read `after` [s] the last."""
+    return _experiment(f"late LTP, {trains} trains, at {after:g} s", hfs(trains=trains), after)
+
+
+def ltd(*, after: float = HOUR) -> Protocol:
+    """900 at 1 Hz (Dudek & Bear 1992), read `after` [s] the last."""
+    return _experiment(f"LTD at {after:g} s", lfs(), after)
+
+
+def frequency_response(*, rate: float, count: int = 900, after: float = HOUR) -> Protocol:
+    """`count` pulses at `rate` [Hz] (Dudek & Bear 1992), read `after` [s] the last."""
+    return _experiment(f"{count} at {rate:g} Hz, at {after:g} s", lfs(rate=rate, count=count), after)
+
+
+def stdp(*, delay: float, rate: float = 1.0, count: int = 60, after: float = 1500.0) -> Protocol:
+    """`count` pairs at `rate` [Hz], post `delay` [s] after pre (Bi & Poo 1998), read `after` [s] the last."""
+    pairs = pairing(delay=delay, rate=rate, count=count)
+    return _experiment(f"{pairs.name}, at {after:g} s", pairs, after)
+
+
+def priming(*, pause: float = 0.5 * HOUR, after: float = 600.0) -> Protocol:
+    """900 at 1 Hz, and `pause` [s] later one train of 100 at 100 Hz, read `after` [s] the train."""
+    whole = lfs().then(hfs(trains=1), after=pause)
+    return _experiment(f"LTP {pause:g} s after LTD priming", whole, after)
+
+
+def reset(*, trains: int = 4, pause: float = 4.0 * HOUR, after: float = 4.0 * HOUR) -> Protocol:
+    """Late LTP and, `pause` [s] later, 900 at 1 Hz, read `after` [s] them."""
+    return _experiment("late LTP, then LTD", hfs(trains=trains).then(lfs(), after=pause), after)
+
+
+EXPERIMENTS: dict[str, Callable[..., Protocol]] = {
+    "early_ltp": early_ltp,
+    "late_ltp": late_ltp,
+    "ltd": ltd,
+    "frequency_response": frequency_response,
+    "stdp": stdp,
+    "priming": priming,
+    "reset": reset,
+}
+
+
+def _experiment(name: str, stimuli: Protocol, after: float) -> Protocol:
+    """The stimuli and the rest until they are read out: the protocol ends there."""
+    return replace(stimuli.rest(after), name=name)
 
 
 # --- checks -------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.ensemble import Batch, Outcome, Values, observe, run_ensemble, solve_batch
-from cascades.errors import SolverFailure, UnknownName
+from cascades.errors import ProtocolError, SolverFailure, UnknownName
 from cascades.protocols import Protocol
 from cascades.solvers import DEFAULT, REASONS, Solver, solver_named
 from cascades.steady import steady_state as steady_state
+from cascades.stops import seconds_per
 from cascades.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def simulate(
         A value, initial state, stimulus target, observable or solver that does not exist.
     ValueError
         Times that are not sorted, or different numbers of members.
+    ProtocolError
+        A stimulus would come only after the last time.
     SolverFailure
         Some member failed; the error carries the trajectory so far.
     """
@@ -131,6 +134,9 @@ def make_batch(
         raise ValueError(f"values, initial states and protocols have different numbers of members: {sizes}")
     kept = None if observables is None else tuple(observables)
     at = checked_times(times)
+    for one in protocols:
+        if one is not None:
+            _check_end(one, float(at[-1]), compiled.equations.time_unit)
     return Batch(compiled, at, protocols, columns[0], columns[1], solver, rtol, kept, members)
 
 
@@ -140,6 +146,17 @@ def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:
     if array.size == 0 or not np.isfinite(array).all() or array[0] < 0.0 or (np.diff(array) < 0.0).any():
         raise ValueError("times must be finite, sorted and not negative; the run starts at 0")
     return array
+
+
+def _check_end(protocol: Protocol, end: float, unit: str) -> None:
+    """Raise ProtocolError for stimuli that would come only after the run has ended."""
+    last = protocol.last_stimulus() / seconds_per(unit)
+    if last > end:
+        raise ProtocolError(
+            protocol.name,
+            last,
+            f"a stimulus comes after the run ends at {end:g}; simulate longer, or leave it out",
+        )
 
 
 def _trajectory(batch: Batch, outcome: Outcome) -> Trajectory:

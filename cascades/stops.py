@@ -70,7 +70,7 @@ def resolve(protocol: Protocol | None, equations: Equations) -> Stops:
         names = ", ".join(sorted(set(equations.delayed.values())))
         raise ProtocolError(protocol.name, names, "stimuli would not reach what the model delays")
     rows: list[tuple[float, int, int, int, float, int]] = []
-    seconds = 1.0 / _TIME_UNITS.get(equations.time_unit, 1.0)
+    seconds = 1.0 / seconds_per(equations.time_unit)
     for stimulus in protocol.stimuli if protocol else ():
         if isinstance(stimulus, Spikes):
             index, jump, size = _spiked(stimulus, equations)
@@ -90,6 +90,11 @@ def resolve(protocol: Protocol | None, equations: Equations) -> Stops:
 
 
 _TIME_UNITS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
+
+
+def seconds_per(time_unit: str) -> float:
+    """How long a model's time unit is [s]; 1 for one that is not a time."""
+    return _TIME_UNITS.get(time_unit, 1.0)
 
 
 def _spiked(stimulus: Spikes, equations: Equations) -> tuple[int, int, float]:

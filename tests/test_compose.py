@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascades.compiler.build_equations import build_equations
-from cascades.compose import compose, patch, rename
+from cascades.compose import assemble, compose, extend, patch, rename
 from cascades.errors import ModelError, UnitError, UnknownName
 from cascades.library import load_model
 from cascades.model import Model, Port
@@ -190,10 +190,57 @@ def test_a_species_is_knocked_out():
     [
         ({"values": {"kk": 1.0}}, "no parameter, species or compartment named 'kk'; did you mean k"),
         ({"scale": {"y": 2.0}}, "no number named 'y'"),
-        ({"remove": ["K"]}, "no reaction, event or species named 'K'"),
-        ({"remove": ["k"]}, "no reaction, event or species named 'k'"),
+        ({"remove": ["K"]}, "no reaction, event, species or parameter named 'K'"),
     ],
 )
 def test_a_patch_for_what_does_not_exist(change: dict, message: str):
     with pytest.raises(UnknownName, match=message):
         patch(model_of(PATCHED), **change)
+
+
+def test_a_parameter_goes_with_its_rule_where_nothing_uses_it():
+    changed = patch(source(), remove=["V"])
+    assert "V" not in changed.by_id
+    assert [port.name for port in changed.ports] == ["Ca", "push"]
+    with pytest.raises(ModelError, match="k: is used"):
+        patch(source(), remove=["k"])
+
+
+def test_an_extension_replaces_rules_and_adds_states():
+    changes = model_of(f"{UNITS} Ca' = -2 * k * Ca; Y' = k * Ca; Y = 0; Y has uM; k has per_s; Ca has uM")
+    extended = extend(source(), changes)
+    assert_course(extended, TIMES, "Ca", 2.0 * np.exp(-2.0 * TIMES))
+    assert_course(extended, TIMES, "Y", 1.0 - np.exp(-2.0 * TIMES))
+    assert extended.by_id["k"].value == 1.0
+
+
+def test_an_extension_gives_new_numbers_and_keeps_the_rest():
+    extended = extend(source(), model_of(f"{UNITS} k = 3; k has per_s; Ca = 5; Ca has uM"))
+    assert_course(extended, TIMES, "Ca", 5.0 * np.exp(-3.0 * TIMES))
+    assert extended.ports == source().ports
+
+
+def test_units_of_an_extension_must_agree():
+    with pytest.raises(ModelError, match="unit uM"):
+        extend(source(), model_of("unit uM = 1e-3 mole / litre; z = 1; z has uM"))
+
+
+def test_an_assembly_has_short_ids_where_no_two_meet():
+    parts = {"calcium": source(), "sensor": sink()}
+    made = assemble(parts, connect={"sensor.Ca": "calcium.Ca"}, names={"sensor.k": "gain"}, id="spine")
+    assert {"Ca", "X", "k", "gain", "calcium_V", "sensor_V"} == {p.id for p in made.parameters}
+    assert_course(made, TIMES, "X", 6.0 * (1.0 - np.exp(-TIMES)))
+
+
+def test_an_assembly_starts_and_counts_as_it_is_told():
+    parts = {"calcium": source(), "sensor": sink()}
+    connect = {"sensor.Ca": "calcium.Ca"}
+    made = assemble(
+        parts, connect=connect, names={"sensor.k": "gain"}, values={"gain": 1.0}, start={"Ca": 4.0}
+    )
+    assert_course(made, TIMES, "X", 4.0 * (1.0 - np.exp(-TIMES)))
+
+
+def test_an_assembly_names_what_it_does_not_have():
+    with pytest.raises(UnknownName, match=r"did you mean calcium\.Ca"):
+        assemble({"calcium": source()}, connect={}, names={"calcium.Cam": "x"})

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from cascades.errors import ProtocolError
 from cascades.protocols import (
+    EXPERIMENTS,
     hfs,
     lfs,
     overlay,
     pairing,
     poisson,
+    priming,
     pulse_train,
     rest,
     setting,
@@ -92,3 +94,18 @@ def test_shifting_keeps_intervals(rate, count, delay):
 def test_nonsense_is_refused(make):
     with pytest.raises(ProtocolError, match=r"\(got "):
         make()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_ends_at_its_read_out(name):
+    needed = {"frequency_response": {"rate": 3.0}, "stdp": {"delay": -0.01}}.get(name, {})
+    sooner, later = (EXPERIMENTS[name](after=after, **needed) for after in (10.0, 70.0))
+    assert later.duration == pytest.approx(sooner.duration + 60.0)
+    assert sooner.stimuli == later.stimuli
+    assert sooner.last_stimulus() < sooner.duration
+
+
+def test_priming_is_a_train_after_slow_pulses():
+    times = priming(pause=1800.0).spike_times("glutamate")
+    assert times.size == 1000
+    assert times[900] - times[899] == pytest.approx(1801.0)

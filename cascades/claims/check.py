@@ -32,6 +32,7 @@ class ClaimResult:
     reason: str
     source: str
     known_failure: str = ""
+    tuned: bool = False
 
     @property
     def is_as_declared(self) -> bool:
@@ -76,6 +77,7 @@ def check_claim(subject: Subject, claim: Claim) -> ClaimResult:
         reason=reason and (claim.known_failure or reason),
         source=claim.source,
         known_failure=claim.known_failure,
+        tuned=claim.tuned,
     )
 
 

@@ -1,6 +1,6 @@
 """Measures that compare two experiments, find the value at which a memory flips, or follow a rhythm.
 
-All take the arguments of `Subject.run` beside their own.
+All take the arguments of `Subject.run`, or for crossovers of `Subject.batch`, beside their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from cascades.claims.subject import Subject
 from cascades.claims.timecourse import at
+from cascades.protocols import pulse_train
 
 
 def ratio(
@@ -20,7 +21,7 @@ def ratio(
     *,
     time: float,
     against: Mapping[str, Any],
-    relative: bool = False,
+    relative: bool | float = False,
     **experiment: Any,
 ) -> float:
     """The observable at `time` over the same in the experiment changed by `against`."""
@@ -36,13 +37,19 @@ def direction(
     time: float,
     against: Mapping[str, Any],
     margin: float = 0.05,
-    relative: bool = False,
+    relative: bool | float = False,
     **experiment: Any,
 ) -> float:
     """1 if the observable at `time` is larger than in the experiment changed by `against`, -1 if it is
     smaller, 0 if the two differ by less than `margin` of the latter."""
     change = ratio(subject, of, time=time, against=against, relative=relative, **experiment) - 1.0
     return float(np.sign(change)) if abs(change) >= margin else 0.0
+
+
+def crossover_shift(subject: Subject, of: str, *, against: Mapping[str, Any], **experiment: Any) -> float:
+    """The crossover rate [Hz] minus that of the experiment changed by `against`."""
+    here = crossover_rate(subject, of, **experiment)
+    return here - crossover_rate(subject, of, **{**experiment, **against})
 
 
 def cycle(
@@ -118,13 +125,12 @@ def crossover_rate(
 
     By linear interpolation between the given rates; NaN unless there is exactly one such place.
     """
-    change = []
-    for rate in rates:
-        train = {"kind": "pulse_train", "rate": float(rate), "count": count, "target": target}
-        (after,) = at(
-            subject, of, time=count / rate + rest, relative=True, protocol=[train], samples=2, **experiment
-        )
-        change.append(after - 1.0)
+    trains = [pulse_train(rate=rate, count=count, target=target) for rate in rates]
+    ends = np.unique([0.0, *(train.duration + rest for train in trains)])
+    run = subject.batch(trains, ends, **experiment)
+    y = np.asarray(run[of])
+    read = np.searchsorted(ends, [train.duration + rest for train in trains])
+    change = y[np.arange(len(trains)), read] / y[:, 0] - 1.0
     up = [k for k in range(len(rates) - 1) if change[k] < 0.0 <= change[k + 1]]
     if len(up) != 1:
         return float("nan")

@@ -38,6 +38,7 @@ MEASURES: dict[str, Measure] = {
     "direction": comparison.direction,
     "cycle": comparison.cycle,
     "crossover_rate": comparison.crossover_rate,
+    "crossover_shift": comparison.crossover_shift,
 }
 
 

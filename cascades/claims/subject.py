@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 RTOL = 1e-8
 SOLVER = "rodas5p"
-_STIMULI = ("spikes", "pulse_train", "lfs", "hfs", "theta_burst", "pairing", "poisson", "setting", "rest")
+_STIMULI = (
+    "spikes", "pulse_train", "lfs", "hfs", "theta_burst", "pairing", "poisson", "setting", "rest",
+    *protocols.EXPERIMENTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,26 +65,66 @@ class Subject:
         named: str = "",
         initial: Mapping[str, float | str] | None = None,
         settle: float = 0.0,
+        before: Sequence[Mapping[str, Any]] = (),
         samples: int = 2001,
+        rtol: float = RTOL,
     ) -> Trajectory:
-        """A run of `duration`, after `settle` without stimuli.  Times count from the first stimulus'
-        time 0; the same experiment is run only once."""
-        key = repr((duration, protocol, sorted((values or {}).items()), named, initial, settle, samples))
+        """A run of `duration`, after `settle` with the stimuli in `before`, none as a rule.  Times count
+        from the first stimulus' time 0; the same experiment is run only once."""
+        chosen = self.values(values, named)
+        key = repr((duration, protocol, sorted(chosen.items()), initial, settle, before, samples, rtol))
         if key not in self._runs:
-            chosen = self.values(values, named)
-            start = self.initial(initial, chosen)
-            if settle:
-                before = simulate(
-                    self.compiled, [0.0, settle], values=chosen, initial=start, rtol=RTOL, solver=SOLVER
-                )
-                start = before.final()
+            start = self.settled(values, named, initial, settle, before, rtol)
             times = np.linspace(0.0, duration, samples)
             stimuli = build_protocol(protocol)
             times = np.unique(np.concatenate([times, stimuli.times()[stimuli.times() <= duration]]))
             self._runs[key] = simulate(
-                self.compiled, times, protocol=stimuli, values=chosen, initial=start, rtol=RTOL, solver=SOLVER
+                self.compiled, times, protocol=stimuli, values=chosen, initial=start, rtol=rtol, solver=SOLVER
             )
         return self._runs[key]
+
+    def batch(
+        self,
+        stimuli: Sequence[protocols.Protocol],
+        times: Sequence[float] | np.ndarray,
+        *,
+        values: Mapping[str, float] | None = None,
+        named: str = "",
+        rtol: float = RTOL,
+        **start: Any,
+    ) -> Trajectory:
+        """One run per protocol, all from the state that `settled` gives; done once."""
+        chosen = self.values(values, named)
+        key = repr((stimuli, list(times), sorted(chosen.items()), start, rtol))
+        if key not in self._runs:
+            initial = self.settled(values, named, rtol=rtol, **start)
+            self._runs[key] = simulate(
+                self.compiled, times,
+                protocol=stimuli, values=chosen, initial=initial, rtol=rtol, solver=SOLVER,
+            )  # fmt: skip
+        return self._runs[key]
+
+    def settled(
+        self,
+        values: Mapping[str, float] | None = None,
+        named: str = "",
+        initial: Mapping[str, float | str] | None = None,
+        settle: float = 0.0,
+        before: Sequence[Mapping[str, Any]] = (),
+        rtol: float = RTOL,
+    ) -> dict[str, float]:
+        """The state after `settle` with the stimuli in `before`."""
+        chosen = self.values(values, named)
+        start = self.initial(initial, chosen)
+        if not settle:
+            return start
+        key = repr((sorted(chosen.items()), initial, settle, before, rtol))
+        if key not in self._runs:
+            self._runs[key] = simulate(
+                self.compiled, [0.0, settle],
+                protocol=build_protocol(before), values=chosen, initial=start, rtol=rtol, solver=SOLVER,
+            )  # fmt: skip
+        return self._runs[key].final()
 
 
 def build_protocol(entries: Sequence[Mapping[str, Any]]) -> protocols.Protocol:

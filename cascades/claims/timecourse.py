@@ -1,7 +1,7 @@
 """Measures of a run in time: values, peaks, rise and decay, areas, and the dose that flips a switch.
 
 All take the arguments of `Subject.run` (duration, protocol, values, named, initial, settle, samples)
-beside their own.  `relative` divides by the value at the start.
+beside their own.  `relative` divides by the value at the start, or at a given time [s].
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def at(
     of: str,
     *,
     time: float | Sequence[float],
-    relative: bool = False,
+    relative: bool | float = False,
     vary: Mapping[str, Sequence[float]] | None = None,
     values: Mapping[str, float] | None = None,
     **experiment: Any,
@@ -118,10 +118,12 @@ def threshold_dose(
 def _series(
     subject: Subject,
     of: str,
-    relative: bool,
+    relative: bool | float,
     values: Mapping[str, float] | None,
     experiment: Mapping[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
     trajectory = subject.run(values=values, **experiment)
     y = np.asarray(trajectory[of][0])
-    return trajectory.times, y / y[0] if relative else y
+    if relative is False:
+        return trajectory.times, y
+    return trajectory.times, y / (y[0] if relative is True else np.interp(relative, trajectory.times, y))

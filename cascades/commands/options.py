@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cascades.errors import ProtocolError, UnknownName
-from cascades.protocols import Protocol, hfs, lfs, pairing, poisson, pulse_train, theta_burst
+from cascades.protocols import EXPERIMENTS, Protocol, hfs, lfs, pairing, poisson, pulse_train, theta_burst
+
+if TYPE_CHECKING:
+    from cascades.model import Model
 
 MODEL = Annotated[str, typer.Argument(help="A library name, or a .ant or .xml file.", show_default=True)]
 OUT = Annotated[Path | None, typer.Option("--out", help="Write the results into this folder.")]
@@ -29,6 +32,7 @@ PROTOCOLS: dict[str, Callable[..., Protocol]] = {
     "theta_burst": theta_burst,
     "pairing": pairing,
     "poisson": poisson,
+    **EXPERIMENTS,
 }
 
 
@@ -68,6 +72,46 @@ def read_protocol(text: str) -> Protocol:
     if missing:
         raise ProtocolError(name, text, f"say {' and '.join(missing)}, as in {name}:{missing[0]}=...")
     return make(**arguments)
+
+
+def treated(
+    model: Model,
+    name: str,
+    values: dict[str, float],
+    drugs: Iterable[str] | None,
+    tones: Iterable[str] | None,
+    patches: Iterable[str] | None,
+    temperature: float | None,
+) -> tuple[dict[str, float], Protocol]:
+    """Values and stimuli that drugs, tones, patches and temperature stand for; `values` come last.
+
+    Raises UnknownName, ProtocolError and ModelError as `cascades.pharmacology` does.
+    """
+    from cascades.card import model_card
+    from cascades.pharmacology import at_temperature, combined, drug, together, tone
+
+    card = model_card(name)
+    patched = combined(card, patches or ())
+    listed = [drug(card, which, **numbers) for which, numbers in map(_with_numbers, drugs or ())]
+    listed += [tone(card, which, **numbers) for which, numbers in map(_with_numbers, tones or ())]
+    treatment = together(model, listed, patched)
+    if temperature is not None:
+        numbers = {p.id: p.value for p in model.parameters if p.value is not None}
+        for constant, factor in at_temperature(card, temperature).items():
+            patched[constant] = factor * patched.get(constant, numbers[constant])
+    return {**patched, **values}, treatment
+
+
+def _with_numbers(text: str) -> tuple[str, dict[str, float]]:
+    """`"AP5:dose=50,stop=3600"` as a name and numbers."""
+    name, _, listed = text.partition(":")
+    numbers = {}
+    for item in filter(None, listed.split(",")):
+        key, _, value = item.partition("=")
+        if key not in ("dose", "level", "start", "stop"):
+            raise UnknownName(f"argument of {name}", key, ("dose", "level", "start", "stop"))
+        numbers[key] = _number(value, text)
+    return name, numbers
 
 
 def _number(text: str, whole: str) -> float:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from cascades.commands.options import FORCE, JSON, MODEL, OUT, PROTOCOLS, SET, read_protocol, read_values
+from cascades.commands.options import (
+    FORCE,
+    JSON,
+    MODEL,
+    OUT,
+    PROTOCOLS,
+    SET,
+    read_protocol,
+    read_values,
+    treated,
+)
 from cascades.commands.output import check_free, output_folder, print_json, print_table
 from cascades.errors import SolverFailure
 
@@ -27,6 +37,15 @@ def simulate(
     ] = None,
     protocol: Annotated[str | None, _PROTOCOL] = None,
     set_: SET = None,
+    drug: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:dose=,start=,stop=]", help="A drug of the model [uM, s]."),
+    ] = None,
+    tone: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[:level=,start=,stop=]", help="A neuromodulator, 0 to 1.")
+    ] = None,
+    patch: Annotated[list[str] | None, typer.Option(help="A named patch or set of the model.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="In degrees C, if the model knows.")] = None,
     show: Annotated[list[str] | None, typer.Option(help="A state or observable to plot and print.")] = None,
     points: Annotated[int, typer.Option(min=2, help="Output times, spaced evenly.")] = 1001,
     solver: Annotated[str | None, typer.Option(help="lsoda, bdf, radau, cvode ...")] = None,
@@ -43,11 +62,17 @@ def simulate(
     if out is not None:
         check_free(out, force)
     stimuli = read_protocol(protocol) if protocol else None
-    compiled = compile_model(load_model(model))
+    loaded = load_model(model)
+    values = read_values(set_)
+    treatment = None
+    if drug or tone or patch or temperature is not None:
+        values, treatment = treated(loaded, model, values, drug, tone, patch, temperature)
+    compiled = compile_model(loaded)
     end = until if until is not None else (stimuli.duration if stimuli else 0.0) + 60.0
+    if treatment is not None:
+        stimuli = treatment if stimuli is None else stimuli + treatment
     times = np.linspace(0.0, end, points)
     method = solver or DEFAULT
-    values = read_values(set_)
     names = tuple(show) if show else compiled.state_names
     try:
         trajectory = integrate(compiled, times, protocol=stimuli, values=values, solver=method, rtol=rtol)

@@ -58,7 +58,7 @@ def compose(*models: Model, connect: Mapping[str, str], id: str = "composed") ->
     _check_targets(models, links, shown)
     names = _names(models, labels, links, shown)
     parts = [_part(i, models, labels, links, names) for i in range(len(models))]
-    joined = _joined(parts, id)
+    joined = _with_modifiers(_joined(parts, id))
     _check_circles(joined)
     return joined
 
@@ -270,6 +270,18 @@ def _without(one: Reaction, species: set[str]) -> Reaction:
         products=tuple(r for r in one.products if r.species not in species),
         modifiers=tuple(m for m in one.modifiers if m not in species),
     )
+
+
+def _with_modifiers(model: Model) -> Model:
+    """Species that connections brought into a rate are modifiers of its reaction."""
+    species = {s.id for s in model.species}
+    reactions = []
+    for one in model.reactions:
+        taking_part = {r.species for r in (*one.reactants, *one.products)}
+        used = free_symbols(one.rate) & species if one.rate is not None else set()
+        found = tuple(sorted(used - taking_part - set(one.modifiers)))
+        reactions.append(replace(one, modifiers=one.modifiers + found) if found else one)
+    return replace(model, reactions=tuple(reactions))
 
 
 def _labelled(port: Port, label: str) -> Port:

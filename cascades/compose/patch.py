@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cascades.errors import UnknownName
-from cascades.expression import ZERO, substitute
+from cascades.errors import ModelError, UnknownName
+from cascades.expression import ZERO, free_symbols, substitute
 from cascades.model import AlgebraicRule, Compartment, Model, Parameter, Species
 
 
@@ -27,12 +27,15 @@ def patch(
         variable so set is clamped.
     scale : a factor on a number, as Q10 ** ((T - T0) / 10) for another temperature.
     remove : reactions and events are left out; a species is knocked out: it is absent from the start
-        and all reactions that consume or produce it are left out.
+        and all reactions that consume or produce it are left out; a parameter or variable goes with its
+        rule.
 
     Raises
     ------
     UnknownName
         A name that the model does not have, or a factor on what has no number of its own.
+    ModelError
+        A parameter to remove that something left uses.
     """
     values = dict(values or {})
     for name, factor in (scale or {}).items():
@@ -40,14 +43,12 @@ def patch(
     for name in values:
         _refuse_unknown(model, name, (Parameter, Compartment, Species), "parameter, species or compartment")
     for name in remove:
-        if name not in model.by_id or isinstance(model.by_id[name], (Parameter, Compartment)):
-            known = [
-                *(s.id for s in model.species),
-                *(r.id for r in model.reactions),
-                *(e.id for e in model.events),
-            ]
-            raise UnknownName("reaction, event or species", name, known)
-    return _without(_with_values(model, values), frozenset(remove))
+        if name not in model.by_id or isinstance(model.by_id[name], Compartment):
+            known = [one for one, element in model.by_id.items() if not isinstance(element, Compartment)]
+            raise UnknownName("reaction, event, species or parameter", name, known)
+    parameters = frozenset(p.id for p in model.parameters) & frozenset(remove)
+    changed = _without(_with_values(model, values), frozenset(remove) - parameters)
+    return _without_parameters(changed, parameters)
 
 
 def _value(model: Model, name: str) -> float:
@@ -118,6 +119,29 @@ def _without(model: Model, names: frozenset[str]) -> Model:
         for one in changed.reactions
     )
     return replace(changed, rules=rules, reactions=rates)
+
+
+def _without_parameters(model: Model, names: frozenset[str]) -> Model:
+    if not names:
+        return model
+    changed = replace(
+        model,
+        parameters=tuple(p for p in model.parameters if p.id not in names),
+        rules=tuple(r for r in model.rules if isinstance(r, AlgebraicRule) or r.variable not in names),
+        initial_assignments=tuple(a for a in model.initial_assignments if a.symbol not in names),
+        ports=tuple(p for p in model.ports if not names & {p.symbol, p.jump}),
+    )
+    used = free_symbols(
+        *(rule.formula for rule in changed.rules),
+        *(one.rate for one in changed.reactions if one.rate is not None),
+        *(start.formula for start in changed.initial_assignments),
+        *(f for event in changed.events for f in (event.trigger, *(a.formula for a in event.assignments))),
+    )
+    if names & used:
+        raise ModelError(
+            model.source or model.id, [f"{name}: is used, so it stays" for name in sorted(names & used)]
+        )
+    return changed
 
 
 def _absent(species: Species) -> Species:

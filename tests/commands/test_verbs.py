@@ -35,12 +35,17 @@ def test_version(cascades):
         (["equilibria", "camkii_graupner_2007", "--set", "Caa=0.1"], "did you mean Ca"),
         (["branch", "camkii_graupner_2007", "k_12", "1", "2"], "did you mean k12"),
         (["simulate", "camkii_graupner_2007", "--solver", "cvod"], "did you mean cvode"),
-        (["simulate", "spine_graupner_2007", "--protocol", "ltf"], "did you mean lfs"),
+        (["simulate", "spine_graupner_2007", "--protocol", "lfss"], "did you mean lfs"),
         (["models", "camkii_graupner"], "did you mean camkii_graupner_2007"),
         (["models", "--module", "CaMK"], "did you mean CaMKII"),
         (["network", "DPX"], "did you mean DP"),
         (["network", "DP", "--on", "nes"], "did you mean nest"),
         (["simulate", "no_such_file.xml"], "no_such_file.xml"),
+        (["simulate", "spine_cascades", "--drug", "AP-5"], "did you mean AP5"),
+        (["simulate", "spine_cascades", "--tone", "dopamin"], "did you mean dopamine"),
+        (["simulate", "spine_cascades", "--patch", "anisomicin"], "did you mean anisomycin"),
+        (["simulate", "spine_cascades", "--drug", "AP5:dosis=1"], "did you mean dose"),
+        (["simulate", "spine_cascades", "--protocol", "prime"], "did you mean priming"),
     ],
 )
 def test_an_unknown_name_is_one_line_with_the_nearest_name(cascades, arguments, hint):
@@ -62,6 +67,36 @@ def test_a_negative_rate_is_refused(cascades):
     result = cascades("simulate", "spine_graupner_2007", "--protocol", "hfs:rate=-1")
     assert result.code == 1
     assert "the rate must be positive" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--drug", "AP5:dose=-1"], "the dose must lie between 0 and 500 uM"),
+        (
+            ["--patch", "dopamine", "--patch", "noradrenaline"],
+            "PKA_tone is 1.5 in dopamine and 1.3 in",
+        ),
+        (["--patch", "AP5", "--drug", "AP5"], "a patch sets left_NMDA already"),
+        (["--protocol", "early_ltp", "--until", "0.5"], "a stimulus comes after the run ends at 0.5"),
+        (["--temperature", "60"], "between 20 and 40 degrees C"),
+    ],
+)
+def test_a_treatment_that_makes_no_sense_is_refused(cascades, arguments, message):
+    result = cascades("simulate", "spine_cascades", *arguments)
+    assert result.code == 1
+    assert message in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_drug_takes_potentiation_away(cascades):
+    def efficacy(*treatment):
+        arguments = ["--protocol", "early_ltp", "--show", "efficacy", "--points", "3", "--json", *treatment]
+        return json.loads(cascades("simulate", "spine_cascades", *arguments).out)["values"]["efficacy"][-1]
+
+    assert efficacy() > 1.3
+    assert efficacy("--drug", "AP5") < 1.05
+    assert efficacy("--temperature", "25") != efficacy()
 
 
 def test_simulate_prints_a_row_per_state(cascades):
