@@ -1,6 +1,6 @@
 """The shipped composed models are what `compose` makes of their parts.
 
-`spine_cascades` is written by it (`tests/test_models.py` asserts that its file is in step); the others are flat texts.
+`spine_cascades` is written by it, and `tests/test_models.py` asserts that its file is in step.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Parts of the study `phenomena`: rows that need more than one run, the figure, the page."""
