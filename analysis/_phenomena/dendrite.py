@@ -1,4 +1,4 @@
-"""Ten synapses of one slot pool, two of which are spines: `compose` joins the spine and Triesch's dendrite."""
+"""Ten synapses of one slot pool, two of them spines: `compose` joins the spine to Triesch's dendrite."""
 
 from __future__ import annotations
 

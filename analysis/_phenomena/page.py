@@ -19,10 +19,10 @@ def page(model: str, rows: Sequence[Row]) -> str:
     lines = [
         "# What the composed spine shows",
         "",
-        f"Written by `python -m analysis phenomena --docs docs`: `{model}` against what textbooks say synapses do.",
-        f"{'; '.join(counts)}. A held-out row was not used to set constants; most had been seen before.",
+        f"`{model}` and the textbooks of synapses; written by `python -m analysis phenomena --docs docs`.",
+        f"{'; '.join(counts)}. A held-out row was not used to set constants, but had been seen before.",
         "",
-        "![time courses, frequency response, spike timing, sliding threshold and size](figures/phenomena.png)",
+        "![time courses, frequency response, spike timing, sliding threshold, size](figures/phenomena.png)",
         "",
         "| phenomenon | target | value | verdict | constants | why, or where from |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -54,7 +54,9 @@ def _of_claim(one: ClaimResult) -> Row:
 
 
 def _range(expected: float, tolerance: float) -> str:
-    return f"{expected:.4g}" if tolerance == 0.0 else f"{expected - tolerance:.4g} .. {expected + tolerance:.4g}"
+    return (
+        f"{expected:.4g}" if tolerance == 0.0 else f"{expected - tolerance:.4g} .. {expected + tolerance:.4g}"
+    )
 
 
 def dendrite_row(model: str) -> Row:
@@ -79,7 +81,9 @@ def timing_rows(compiled: CompiledModel, delays: np.ndarray) -> list[Row]:
         for side, (sign, amplitude, tau) in TIMING.items():
             chosen = (np.abs(delays) <= NEAR) & (sign * delays > 0.0)
             seen = exponential(np.abs(delays[chosen]), change[chosen])
-            value = f"{100 * seen[0]:+.1f} %, {1e3 * seen[1]:.0f} ms" if seen else "changes sign or does not fall"
+            value = (
+                f"{100 * seen[0]:+.1f} %, {1e3 * seen[1]:.0f} ms" if seen else "changes sign or does not fall"
+            )
             rows.append(
                 Row(
                     f"60 pairs at {rate:g} Hz, {side}: amplitude and time constant",

@@ -14,7 +14,7 @@ from cascades.commands.progress import show_steps
 if TYPE_CHECKING:
     from cascades.report.chain import Chain
 
-DEFAULT_MODEL = "spine_graupner_2007"
+DEFAULT_MODEL = "spine_cascades"
 
 
 def run(

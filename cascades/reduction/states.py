@@ -129,7 +129,8 @@ def _bistable(
     healed = 2.0 / float(slowest[min(1, slowest.size - 1)])
     times = np.concatenate([[0.0], healed * np.geomspace(1.0, 40.0, 40)])
     left, right = 0.0, 1.0
-    seen = [_drift(clamped, weight, after.values[:, after.times >= healed], p[0])]
+    slow = after.times >= healed  # none where something of the model relaxes for longer than the run
+    seen = [_drift(clamped, weight, after.values[:, slow], p[0])] if slow.any() else []
     for _ in range(3):
         mixture = np.linspace(left, right, 14)[1:-1]
         start = down + mixture[:, None] * (up - down)
