@@ -11,7 +11,7 @@ from cascades.report.spiking import Spiking
 from cascades.simulate import simulate
 from cascades.trajectory import Trajectory
 
-AFTER = 120.0  # [s] of rest after each protocol: the ring settles within tens of seconds
+AFTER = 120.0  # [s] of rest after each protocol, at least: a ring of CaMKII settles within tens of seconds
 AFTER_SPIKE = np.array([0.0, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5])  # [s]
 
 
@@ -39,8 +39,8 @@ class Experiment:
 
 
 def potentiation(spine: Spiking) -> Experiment:
-    """100 pulses at 100 Hz from the DOWN state."""
-    return _experiment("LTP", spine, hfs(trains=1), spine.down)
+    """Four trains of 100 pulses at 100 Hz, 5 min apart, from the DOWN state."""
+    return _experiment("LTP", spine, hfs(), spine.down)
 
 
 def depression(spine: Spiking) -> Experiment:
@@ -50,7 +50,7 @@ def depression(spine: Spiking) -> Experiment:
 
 def _experiment(title: str, spine: Spiking, protocol: Protocol, start: dict[str, float]) -> Experiment:
     stimuli = spine.delayed(protocol)
-    end = protocol.duration + AFTER
+    end = protocol.duration + max(AFTER, spine.rest)
     near_spikes = (stimuli.times()[:, None] + AFTER_SPIKE).ravel()
     even = (np.linspace(0.0, 1.5, 300), np.linspace(0.0, end, 601))
     times = np.unique(np.concatenate([near_spikes[near_spikes < end], *even]))
