@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from cascades.errors import OutputExists, UnknownName
 from cascades.fitting.hierarchical import Hierarchy
 from cascades.fitting.result import FitResult, StartResult
 from cascades.fitting.tables import FitError
+from cascades.fitting.trust_region import trust_region
 
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitProblem
@@ -27,7 +27,6 @@ Progress = Callable[[float, float], None]  # the fraction done and the best obje
 
 METHODS = ("trust region", "least squares", "cma")
 SCREENED = 100  # points looked at per start
-MARGIN = 1e-6  # distance of a start from its bounds
 TOLERANCE = 1e-10  # of cost, step and gradient, relative; below it nothing changes in printed digits
 
 
@@ -38,6 +37,7 @@ def fit(
     seed: int,
     method: str = "trust region",
     screened: int = SCREENED,
+    guesses: Sequence[np.ndarray] = (),
     folder: str | Path | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -50,6 +50,7 @@ def fit(
         lanes, before it searches from the best of them; 1 for a start from a random point
     method : "trust region" (with the Fisher information), "least squares" (scipy, normal noise
         only), or "cma" (no derivatives, for objectives that jump: switches and outcomes)
+    guesses : points, each on the parameters' own scales, from which the first starts search instead
     folder : path
         Where every finished start is kept; a second call with the same folder, problem, seed, method
         and screening does only what is missing and gives the same result, also with more starts.
@@ -72,7 +73,7 @@ def fit(
         raise FitError(
             problem.name, ["least squares needs normal noise, no priors, no features: use trust region"]
         )
-    search = Search(method, seed, screened)
+    search = Search(method, seed, screened, tuple(tuple(map(float, guess)) for guess in guesses))
     store = _Store(folder, problem, search)
     done = {i: result for i, result in store.finished().items() if i < starts}
     todo = [i for i in range(starts) if i not in done]
@@ -94,16 +95,19 @@ class Search:
     method: str
     seed: int
     screened: int
+    guesses: tuple[tuple[float, ...], ...] = ()
 
 
 def starting_point(problem: FitProblem, start: int, search: Search) -> np.ndarray:
-    """The best of a start's own Latin-hypercube points, each parameter on its own scale.
+    """A guess, or the best of a start's own Latin-hypercube points, each parameter on its own scale.
 
     It depends on the seed and the start's number alone.  Infinite bounds are replaced by the nominal
     value and ten of its sizes to either side.
     """
     from scipy.stats import qmc
 
+    if start < len(search.guesses):
+        return np.array(search.guesses[start])
     lower, upper = problem.bounds
     width = 10.0 * np.maximum(1.0, np.abs(problem.nominal))
     lower = np.where(np.isfinite(lower), lower, problem.nominal - width)
@@ -135,31 +139,16 @@ def _height(problem: FitProblem, x: np.ndarray) -> float:
 def _trust_region(
     problem: FitProblem, hierarchy: Hierarchy, x0: np.ndarray, seed: int
 ) -> tuple[np.ndarray, int, str]:
-    """Interior trust-region reflective search with the Fisher information as Hessian (Froehlich &
-    Sorger 2022, PLoS Comput Biol 18:e1010322), over the parameters that are not eliminated."""
-    import fides
-
+    """Over the parameters that are not eliminated."""
     free = hierarchy.free
-    calls = 0
+    x = x0.copy()
 
     def local(z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        nonlocal calls
-        calls += 1
-        x = x0.copy()
         x[free] = z
-        _, value, slope, information = hierarchy.local_model(x)
-        return -value, -slope, information
+        return hierarchy.local_model(x)[1:]
 
     lower, upper = problem.bounds
-    inside = np.clip(x0[free], lower[free] + MARGIN, upper[free] - MARGIN)
-    options = {fides.Options.MAXITER: 500, fides.Options.FATOL: 1e-8, fides.Options.FRTOL: 1e-9}
-    search = fides.Optimizer(local, ub=upper[free], lb=lower[free], verbose=logging.ERROR, options=options)
-    with np.errstate(all="ignore"):
-        try:
-            _, z, _, _ = search.minimize(inside)
-            status = search.exitflag.name.lower().replace("_", " ")
-        except (RuntimeError, np.linalg.LinAlgError, ValueError) as error:
-            z, status = search.x, f"stopped: {error}"
+    z, calls, status = trust_region(local, x0[free], lower[free], upper[free])
     x = x0.copy()
     x[free] = z
     return hierarchy.complete(x[None])[0], calls, status
@@ -265,7 +254,7 @@ class _Store:
         label = {"problem": problem.content_hash, **asdict(search)}
         header = self.folder / "fit.json"
         if header.exists():
-            if json.loads(header.read_text()) != label:
+            if json.loads(header.read_text()) != json.loads(json.dumps(label)):
                 raise OutputExists(self.folder)
         else:
             _write(header, json.dumps(label))

@@ -1,7 +1,8 @@
 """Profile likelihood: how far each parameter can move while the others make up for it.
 
-Raue et al. (2009) Bioinformatics 25:1923.  A flat profile on both sides is structural
-non-identifiability; a profile that does not reach the threshold on one side is practical.
+Raue et al. (2009) Bioinformatics 25:1923.  A parameter with a share in a direction that no measurement
+sees at the optimum, or with a flat profile, is structurally not identifiable: where such a profile rises,
+a bound makes it rise.  One whose profile does not reach the threshold on a side is practically not.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.errors import UnknownName
+from cascades.fitting.identifiability import identifiability
+from cascades.fitting.trust_region import trust_region
 
 if TYPE_CHECKING:
     from cascades.fitting.problem import FitProblem
     from cascades.fitting.result import FitResult
 
 VERDICTS = ("identifiable", "practically not identifiable", "structurally not identifiable")
+MOST_ITERATIONS = 60  # per point of a profile
 FLAT = 1e-3  # a profile that rises less than this over its whole range is flat
 
 
@@ -85,8 +89,10 @@ def profile(
         _crossing(x[::-1], objective[::-1], best[index], threshold),
         _crossing(x, objective, best[index], threshold),
     )
+    unseen = bool(np.isinf(identifiability(problem, best).standard_errors[index]))
+    verdict = VERDICTS[2] if unseen else _verdict(objective, low, high)
     limited = _at_bounds(problem, [point for side in sides for point, _ in side], index)
-    return Profile(name, x, objective, threshold, (low, high), _verdict(objective, low, high), limited)
+    return Profile(name, x, objective, threshold, (low, high), verdict, limited)
 
 
 def _follow(
@@ -115,37 +121,19 @@ def _follow(
 
 
 def _optimise_others(problem: FitProblem, x: np.ndarray, index: int) -> tuple[np.ndarray, float]:
-    from scipy.optimize import least_squares, minimize
-
     free = np.arange(x.size) != index
     lower, upper = (bound[free] for bound in problem.bounds)
     if not free.any():
         return x, _height(problem, x)
+    full = x.copy()
 
-    def whole(part: np.ndarray) -> np.ndarray:
-        full = x.copy()
+    def local(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         full[free] = part
-        return full
+        value, slope, information = problem.objective.local_model(full)
+        return value, slope[free], information[np.ix_(free, free)]
 
-    start = np.clip(x[free], lower, upper)
-    if problem.objective.is_least_squares:
-        inner = least_squares(
-            lambda part: problem.objective.least_squares(whole(part))[0],
-            start,
-            jac=lambda part: problem.objective.least_squares(whole(part))[1][:, free],
-            bounds=(lower, np.where(upper > lower, upper, np.nextafter(lower, np.inf))),
-            max_nfev=60,
-        )
-    else:
-
-        def both(part: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = problem.objective.log_posterior_and_gradient(whole(part))
-            return -value, -slope[free]
-
-        inner = minimize(
-            both, start, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True))
-        )
-    full = whole(inner.x)
+    found, _, _ = trust_region(local, x[free], lower, upper, most=MOST_ITERATIONS)
+    full[free] = found
     return full, _height(problem, full)
 
 
