@@ -17,7 +17,9 @@ def branch(
     high: Annotated[float, typer.Argument()],
     second: Annotated[
         tuple[str, float, float] | None,
-        typer.Option("--second", metavar="PARAMETER LOW HIGH", help="Follow the folds in this one too."),
+        typer.Option(
+            "--second", metavar="PARAMETER LOW HIGH", help="Follow folds and Hopf points in this too."
+        ),
     ] = None,
     set_: SET = None,
     show: Annotated[
@@ -27,12 +29,13 @@ def branch(
     force: FORCE = False,
     json: JSON = False,
 ) -> None:
-    """Follow all equilibria along a parameter, and its folds along a second one.
+    """Follow all equilibria along a parameter, and their folds and Hopf points along a second one.
 
-    --out gets branch.csv and branch.png, with --second also folds.csv and folds.png.
+    --out gets branch.csv and branch.png, with --second also curves.csv and curves.png.  Ctrl-C keeps the
+    branches so far.
     """
     import cascades
-    from cascades.continuation import branches, fold_curves
+    from cascades.continuation import as_problem, branches, fold_curves, hopf_curves
 
     if out is not None:
         check_free(out, force)
@@ -41,18 +44,20 @@ def branch(
     found = branches(compiled, parameter, (low, high), values=values)
     curves = []
     if second:
-        folds = [fold for one in found for fold in one.of_kind("fold")]
         plane = (parameter, second[0]), ((low, high), second[1:])
-        curves = fold_curves(found[0].problem, folds, *plane)
+        problem = as_problem(compiled, plane[0])
+        for kind, follow in (("fold", fold_curves), ("hopf", hopf_curves)):
+            points = [point for one in found for point in one.of_kind(kind)]
+            curves += [(kind, curve) for curve in follow(problem, points, *plane)]
     if out is not None:
         with output_folder(out, force) as folder:
             _table(found).to_csv(folder / "branch.csv", index=False)
             _figure(found, show or compiled.state_names[0]).savefig(folder / "branch.png", dpi=150)
             if second:
-                _table(curves).to_csv(folder / "folds.csv", index=False)
-                _plane(curves, parameter, second[0]).savefig(folder / "folds.png", dpi=150)
+                _curves_table(curves).to_csv(folder / "curves.csv", index=False)
+                _plane(curves, parameter, second[0]).savefig(folder / "curves.png", dpi=150)
     if json:
-        print_json([_record(one) for one in (*found, *curves)])
+        print_json([_record(one) for one in (*found, *(curve for _, curve in curves))])
         return
     rows = []
     for i, one in enumerate(found):
@@ -63,24 +68,32 @@ def branch(
     for i, one in enumerate(found):
         if one.stopped_because:
             print(f"branch {i + 1}: {len(one)} points; {one.stopped_because}")
-    for i, curve in enumerate(curves):
+        for sentence in one.dropped:
+            print(f"branch {i + 1}: {sentence}")
+    for i, (kind, curve) in enumerate(curves):
         for point in curve.special_points:
-            if second and point.kind != "end":
-                at = ", ".join(f"{name} = {point.values[name]:.8g}" for name in (parameter, second[0]))
-                print(f"fold curve {i + 1}: {point.kind} at {at}")
+            at = ", ".join(f"{name} = {value:.8g}" for name, value in point.values.items())
+            form = "".join(f"; {name} = {value:.4g}" for name, value in point.coefficients.items())
+            print(f"{kind} curve {i + 1}: {point.kind} at {at}{form}")
+        for sentence in curve.dropped:
+            print(f"{kind} curve {i + 1}: {sentence}")
 
 
-def _plane(curves: list[Any], first: str, second: str) -> Any:
+def _plane(curves: list[tuple[str, Any]], first: str, second: str) -> Any:
     from cascades.plot import COLOURS, new_figure
 
     figure, axes = new_figure(width=6.0, height=4.0)
-    for i, curve in enumerate(curves):
-        axes.plot(curve[first], curve[second], color=COLOURS[i % len(COLOURS)])
-        for point in curve.of_kind("cusp"):
-            axes.plot(point.values[first], point.values[second], "k.", markersize=8)
-    axes.set_xlabel(first)
-    axes.set_ylabel(second)
+    for i, (kind, curve) in enumerate(curves):
+        curve.plot(axes, color=COLOURS[i % len(COLOURS)], linestyle="--" if kind == "hopf" else "-")
+    axes.set(xlabel=first, ylabel=second)
     return figure
+
+
+def _curves_table(curves: list[tuple[str, Any]]) -> Any:
+    import pandas
+
+    tables = [curve.to_dataframe().assign(curve=i + 1, of=kind) for i, (kind, curve) in enumerate(curves)]
+    return pandas.concat(tables) if tables else pandas.DataFrame()
 
 
 def _record(one: Any) -> dict[str, Any]:

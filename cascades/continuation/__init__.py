@@ -15,7 +15,7 @@ from cascades.continuation.rhythm import Pulse, Rhythm, rhythmic_orbits
 from cascades.continuation.separatrix import Separatrix, Threshold, outcomes, separatrix, thresholds
 from cascades.continuation.settings import ContinuationSettings
 from cascades.continuation.symbolic import SymbolicProblem
-from cascades.continuation.two_parameter import fold_curve, fold_curves, hopf_curve
+from cascades.continuation.two_parameter import fold_curve, fold_curves, hopf_curve, hopf_curves
 
 __all__ = [
     "Branch",
@@ -39,6 +39,7 @@ __all__ = [
     "fold_curve",
     "fold_curves",
     "hopf_curve",
+    "hopf_curves",
     "orbit_from_simulation",
     "outcomes",
     "periodic_orbits",

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.continuation.arclength import Curve, CurvePoint, Dense, any_tangent, follow, point_at
+from cascades.continuation.arclength import (
+    Curve,
+    CurvePoint,
+    Dense,
+    any_tangent,
+    correct,
+    follow,
+    point_at,
+)
 from cascades.continuation.branch import Branch, SpecialPoint
 from cascades.continuation.branch_point import crossing_tangents, refine_extremum
 from cascades.continuation.compiled import as_problem
@@ -76,23 +84,49 @@ def fold_curves(
     settings: ContinuationSettings | None = None,
 ) -> list[Branch]:
     """The curves through several folds, each once: a fold on a curve that is there starts none."""
+    return _each_once(fold_curve, compiled, folds, parameters, bounds, settings)
+
+
+def hopf_curves(
+    compiled: CompiledModel | Problem,
+    points: Iterable[SpecialPoint],
+    parameters: Sequence[str],
+    bounds: Bounds,
+    *,
+    settings: ContinuationSettings | None = None,
+) -> list[Branch]:
+    """The curves through several Hopf points, each once."""
+    return _each_once(hopf_curve, compiled, points, parameters, bounds, settings)
+
+
+def _each_once(
+    follow_one: Callable[..., Branch],
+    compiled: CompiledModel | Problem,
+    points: Iterable[SpecialPoint],
+    parameters: Sequence[str],
+    bounds: Bounds,
+    settings: ContinuationSettings | None,
+) -> list[Branch]:
     curves: list[Branch] = []
-    for fold in folds:
-        if not any(_is_on(curve, fold) for curve in curves):
-            curves.append(fold_curve(compiled, fold, parameters, bounds, settings=settings))
+    for point in points:
+        if not any(_is_on(curve, point) for curve in curves):
+            curves.append(follow_one(compiled, point, parameters, bounds, settings=settings))
     return curves
 
 
-def _is_on(curve: Branch, fold: SpecialPoint) -> bool:
-    """Whether a curve comes by `fold` where it passes the fold's value of the second parameter."""
+def _is_on(curve: Branch, point: SpecialPoint) -> bool:
+    """Whether a curve comes by a point where it passes the point's value of the second parameter."""
     first, second = curve.parameters
-    names = fold.problem.parameter_names if fold.problem else ()
-    own = dict(zip(names, fold.q, strict=True))[second]
+    names = point.problem.parameter_names if point.problem else ()
+    known = dict(zip(names, point.q, strict=True))
+    if second not in known:  # a conserved total that was not free on the branch
+        return False
+    own = known[second]
     x, y = curve[first], curve[second]
     for i in range(len(curve) - 1):
         if (y[i] - own) * (y[i + 1] - own) <= 0.0 and y[i] != y[i + 1]:
             at = x[i] + (own - y[i]) / (y[i + 1] - y[i]) * (x[i + 1] - x[i])
-            if abs(at - fold.value) < NEARBY * abs(fold.value):
+            if abs(at - point.value) < NEARBY * abs(point.value):
                 return True
     return False
 
@@ -370,12 +404,28 @@ def _half(tests: _FoldTests | _HopfTests, start: CurvePoint, settings: Continuat
                 half.points.append(here.u if last is None else last)
                 half.reason = "a Bogdanov-Takens point: neutral saddles follow"
                 break
-            half.points.append(there.u)
+            half.points.append(_onto_range(curve, here, there) if step.reason else there.u)
             curve.tests = curve.tests.refreshed(there.u)
             before = after
     except KeyboardInterrupt:
         half.reason = INTERRUPTED
     return half
+
+
+def _onto_range(curve: _Renewed, inside: CurvePoint, outside: CurvePoint) -> np.ndarray:
+    """The point between two where the first parameter to leave its range does so."""
+    scaled = curve.tests.scaled
+    for j, axis in enumerate(scaled.axes):
+        k = scaled.n + j
+        a, b = inside.u[k], outside.u[k]
+        level = float(np.clip(b, axis.to_theta(axis.low), axis.to_theta(axis.high)))
+        if level != b:
+            row = np.zeros(outside.u.size)
+            row[k] = 1.0
+            guess = inside.u + (outside.u - inside.u) * (level - a) / (b - a)
+            found = correct(curve, guess, row, 1e-11, level=level)
+            return outside.u if found is None else found[0]
+    return outside.u
 
 
 def _look(

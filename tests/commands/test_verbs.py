@@ -154,4 +154,4 @@ def test_folds_are_followed_in_a_second_parameter(cascades, tmp_path):
     cusps = [line for line in result.out.splitlines() if "cusp at" in line]
     assert any("Ca = 0.35651133, KM = 3.4470538" in line for line in cusps)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"branch.csv", "branch.png", "folds.csv", "folds.png"}
+    assert names == {"branch.csv", "branch.png", "curves.csv", "curves.png"}

@@ -24,6 +24,7 @@ def test_fold_curve_of_the_cusp_form(cusp_form):
     fold = continuation(cusp_form, "mu", (-1.0, 1.0)).of_kind("fold")[0]
     curve = fold_curve(cusp_form, fold, ("mu", "lambda"), ((-1.0, 1.0), (-1.0, 2.0)))
     assert_allclose(27.0 * curve["mu"] ** 2, 4.0 * curve["lambda"] ** 3, atol=ON_CURVE)
+    assert_allclose([abs(curve["mu"][0]), abs(curve["mu"][-1])], 1.0, rtol=1e-12)  # the ends of the range
     (cusp,) = curve.special_points
     assert cusp.kind == "cusp"
     assert_allclose(list(cusp.values.values()), [0.0, 0.0], atol=CUSP_DIGITS)
