@@ -144,9 +144,9 @@ class Branch:
         if len(self.parameters) > 1:
             ax.plot(x, y, color=color, **style)
         else:
-            ax.plot(x, np.where(_widened(self.is_stable), y, np.nan), "-", color=color, **style)
+            ax.plot(x, np.where(widened(self.is_stable), y, np.nan), "-", color=color, **style)
             style.pop("label", None)
-            ax.plot(x, np.where(_widened(~self.is_stable), y, np.nan), "--", color=color, lw=0.9, **style)
+            ax.plot(x, np.where(widened(~self.is_stable), y, np.nan), "--", color=color, lw=0.9, **style)
         for point in self.special_points:
             if point.kind != "end":
                 height = self._height(point, name)
@@ -174,7 +174,7 @@ def positivity(problem: Problem, states: np.ndarray, q: np.ndarray) -> np.ndarra
     return fine
 
 
-def _widened(mask: np.ndarray) -> np.ndarray:
+def widened(mask: np.ndarray) -> np.ndarray:
     """The mask and the neighbours of its points, so that the parts of a line meet."""
     wide = mask.copy()
     wide[1:] |= mask[:-1]

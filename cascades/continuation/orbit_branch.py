@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cascades.continuation.arclength import CurvePoint
-from cascades.continuation.branch import SpecialPoint
+from cascades.continuation.branch import SpecialPoint, widened
 from cascades.continuation.collocation import DEGREE, Condensed, OrbitCurve
 from cascades.continuation.problem import Problem
 
@@ -95,15 +95,22 @@ class OrbitBranch:
         return self.to_dataframe().rename_axis("orbit").to_xarray()
 
     def plot(self, ax: Any = None, name: str | None = None, **style: Any) -> Any:
-        """Smallest and largest value of a quantity over each orbit: full where stable."""
+        """Smallest and largest value of a quantity over each orbit: full where stable; lines at special
+        points."""
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
         name = self.orbits[0].problem.state_names[0] if name is None else name
         color = style.pop("color", "tab:blue")
         for y in self.extent(name):
-            ax.plot(self.values, np.where(self.is_stable, y, np.nan), "-", color=color, **style)
-            ax.plot(self.values, np.where(self.is_stable, np.nan, y), ":", color=color, **style)
+            ax.plot(self.values, np.where(widened(self.is_stable), y, np.nan), "-", color=color, **style)
+            ax.plot(self.values, np.where(widened(~self.is_stable), y, np.nan), ":", color=color, **style)
+        for point in self.special_points:
+            ax.axvline(point.value, color=color, lw=0.6, alpha=0.5)
+            ax.annotate(
+                point.kind, (point.value, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3),
+                textcoords="offset points", fontsize=7, rotation=90, va="top",
+            )  # fmt: skip
         ax.set(xlabel=self.parameter, ylabel=name)
         return ax
 
