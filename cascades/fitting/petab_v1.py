@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cascades.expression import Expr
+from cascades.expression import Expr, free_symbols
 from cascades.fitting.problem import (
     PREEQUILIBRATION,
     SCALES,
@@ -21,9 +24,20 @@ from cascades.fitting.problem import (
     Prior,
 )
 from cascades.fitting.tables import Defects, formula, is_empty, one_file, real, split
+from cascades.model import Model
 
 _PLACEHOLDER = re.compile(r"(observable|noise)Parameter(\d+)_")
-_REQUIRED = {
+_PLACE = "(file and row)"
+_INDEX = {
+    "parameters": "parameterId", "conditions": "conditionId", "observables": "observableId",
+    "measurements": None,
+}  # fmt: skip
+_TEXT = dict.fromkeys(
+    ("parameterId", "conditionId", "observableId", "simulationConditionId", "preequilibrationConditionId",
+     "observableParameters", "noiseParameters"), str,
+)  # fmt: skip
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "conditions": (),
     "parameters": ("parameterScale", "nominalValue", "estimate"),
     "observables": ("observableFormula", "noiseFormula"),
     "measurements": ("observableId", "simulationConditionId", "time", "measurement"),
@@ -40,40 +54,66 @@ def read_v1(yaml_file: Path, content: dict[str, Any]) -> FitProblem:
         defects.found.append("exactly one entry under problems is supported")
         defects.raise_if_any()
     part = content["problems"][0]
-    tables = {
-        "parameters": _read(one_file(content["parameter_file"], folder), "parameterId"),
-        "conditions": _read(one_file(part["condition_files"], folder), "conditionId"),
-        "observables": _read(one_file(part["observable_files"], folder), "observableId"),
-        "measurements": _read(one_file(part["measurement_files"], folder), None),
+    entries = {
+        "parameters": content.get("parameter_file"),
+        **{name: part.get(f"{name[:-1]}_files") for name in ("conditions", "observables", "measurements")},
     }
-    for name, columns in _REQUIRED.items():
-        for column in columns:
-            if column not in tables[name].columns:
-                defects.found.append(f"{name}: the column {column} is missing")
+    tables = {name: _read(name, one_file(files, folder), defects) for name, files in entries.items()}
+    sbml = one_file(part.get("sbml_files"), folder)
+    for file in sbml or [folder / "sbml_files"]:
+        if not file.is_file():
+            defects.found.append(f"{file.name}: there is no such file")
     defects.raise_if_any()
-    model = load_model(one_file(part["sbml_files"], folder)[0])
+    model = load_model(sbml[0])
     parameters = _parameters(tables["parameters"], defects)
     observables = _observables(tables["observables"], defects)
     measurements, pairs = _measurements(tables["measurements"], observables, defects)
-    experiments = _experiments(pairs, tables["conditions"], defects)
-    _check_names(measurements, parameters, defects)
+    settings = _conditions(tables["conditions"], defects)
+    problem = FitProblem(yaml_file.stem, model, parameters, observables, (), measurements)
+    _check_names(model, tables, problem, settings, defects)
     defects.raise_if_any()
-    return FitProblem(yaml_file.stem, model, parameters, observables, experiments, measurements)
+    return replace(problem, experiments=_experiments(pairs, settings))
 
 
-def _read(files: list[Path], index: str | None) -> Any:
+def _read(name: str, files: list[Path], defects: Defects) -> Any:
+    """The rows of all files of a table, indexed by their id; `_PLACE` says where each row stands."""
     import pandas
 
-    frames = [pandas.read_csv(file, sep="\t") for file in files]
-    table = pandas.concat(frames, ignore_index=True)
-    return table.set_index(index, drop=True) if index and index in table.columns else table
+    frames = []
+    if not files:
+        defects.found.append(f"{name}: the yaml file names none")
+    for file in files:
+        try:
+            frame = pandas.read_csv(file, sep="\t", dtype=_TEXT)
+        except (OSError, ValueError) as error:
+            defects.found.append(f"{file.name}: {error if file.is_file() else 'there is no such file'}")
+            continue
+        for column in (*filter(None, [_INDEX[name]]), *_REQUIRED[name]):
+            if column not in frame.columns:
+                defects.found.append(f"{file.name}: the column {column} is missing")
+        frame[_PLACE] = [(file.name, row) for row in range(2, len(frame) + 2)]
+        frames.append(frame)
+    table = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+    index = _INDEX[name]
+    if index is None or index not in table.columns:
+        return table
+    for (file_name, row), again in zip(table[_PLACE], table[index].duplicated(), strict=True):
+        if again:
+            defects.add(file_name, row, index, "this id stands in a row above")
+    return table.set_index(index, drop=True)
+
+
+def _place(cells: Any) -> tuple[str, int]:
+    """The file and the row of a table's row."""
+    file, row = cells[_PLACE]
+    return str(file), int(row)
 
 
 def _parameters(table: Any, defects: Defects) -> tuple[FitParameter, ...]:
     found = []
-    for row, (name, cells) in enumerate(table.iterrows(), start=2):
-        where = ("parameters", row)
-        estimate = bool(int(cells["estimate"]))
+    for name, cells in table.iterrows():
+        where = _place(cells)
+        estimate = real(cells["estimate"], defects, *where, "estimate") == 1.0
         scale = cells["parameterScale"]
         if scale not in SCALES:
             defects.add(*where, "parameterScale", f"{scale!r} is none of {', '.join(SCALES)}")
@@ -115,8 +155,8 @@ def _prior(cells: Any) -> Prior | None:
 
 def _observables(table: Any, defects: Defects) -> tuple[Observable, ...]:
     found = []
-    for row, (name, cells) in enumerate(table.iterrows(), start=2):
-        where = ("observables", row)
+    for name, cells in table.iterrows():
+        where = _place(cells)
         transformation = cells.get("observableTransformation")
         transformation = "lin" if is_empty(transformation) else transformation
         distribution = cells.get("noiseDistribution")
@@ -152,8 +192,8 @@ def _measurements(
     by_id = {observable.id: observable for observable in observables}
     pairs: dict[tuple[str | None, str], None] = {}
     found = []
-    for row, (_, cells) in enumerate(table.iterrows(), start=2):
-        where = ("measurements", row)
+    for _, cells in table.iterrows():
+        where = _place(cells)
         observable = by_id.get(str(cells["observableId"]))
         if observable is None:
             defects.add(*where, "observableId", f"no observable named {cells['observableId']!r}")
@@ -190,31 +230,63 @@ def _experiment_name(pair: tuple[str | None, str]) -> str:
     return pair[1] if pair[0] is None else f"{pair[0]}__{pair[1]}"
 
 
-def _experiments(
-    pairs: list[tuple[str | None, str]], conditions: Any, defects: Defects
-) -> tuple[Experiment, ...]:
-    columns = [c for c in conditions.columns if c != "conditionName"]
-    settings: dict[str, dict[str, Expr]] = {}
-    for row, (name, cells) in enumerate(conditions.iterrows(), start=2):
-        filled = [c for c in columns if not is_empty(cells[c])]
-        settings[str(name)] = {c: formula(cells[c], defects, "conditions", row, c) for c in filled}
+def _experiments(pairs: list[tuple[str | None, str]], conditions: Any) -> tuple[Experiment, ...]:
     found = []
-    for pair in pairs:
-        missing = [name for name in pair if name is not None and name not in settings]
-        for name in missing:
-            defects.found.append(f"measurements: no condition named {name!r}")
-        if missing:
-            continue
-        periods = [] if pair[0] is None else [Period(PREEQUILIBRATION, settings[pair[0]])]
-        found.append(Experiment(_experiment_name(pair), (*periods, Period(0.0, settings[pair[1]]))))
+    for before, during in pairs:
+        periods = [] if before is None else [Period(PREEQUILIBRATION, conditions[before])]
+        found.append(
+            Experiment(_experiment_name((before, during)), (*periods, Period(0.0, conditions[during])))
+        )
     return tuple(found)
 
 
+def _conditions(table: Any, defects: Defects) -> dict[str, dict[str, Expr]]:
+    """The settings of every condition."""
+    columns = [c for c in table.columns if c not in ("conditionName", _PLACE)]
+    return {
+        str(name): {
+            c: formula(cells[c], defects, *_place(cells), c) for c in columns if not is_empty(cells[c])
+        }
+        for name, cells in table.iterrows()
+    }
+
+
 def _check_names(
-    measurements: tuple[Measurement, ...], parameters: tuple[FitParameter, ...], defects: Defects
+    model: Model, tables: Mapping[str, Any], problem: FitProblem, settings: Mapping[str, dict[str, Expr]],
+    defects: Defects,
+) -> None:  # fmt: skip
+    """Every name that a formula, a condition or a measurement uses in vain."""
+    ours = {parameter.id for parameter in problem.parameters}
+    theirs = {s.id for s in model.species} | {p.id for p in model.parameters}
+    theirs |= {c.id for c in model.compartments}
+    known = ours | theirs | {reaction.id for reaction in model.reactions} | {"time"}
+    for target in tables["conditions"].columns:
+        if target not in theirs | {"conditionName", _PLACE}:
+            defects.found.append(f"conditions, column {target}: the model has nothing of that name")
+    for name, cells in tables["conditions"].iterrows():
+        for column, cell in settings[str(name)].items():
+            _refuse_unknown(cell, known, defects, _place(cells), column)
+    for one, (_, cells) in zip(problem.observables, tables["observables"].iterrows(), strict=True):
+        own = known | {*one.observable_placeholders, *one.noise_placeholders, one.id}
+        _refuse_unknown(one.formula, own, defects, _place(cells), "observableFormula")
+        _refuse_unknown(one.noise, own, defects, _place(cells), "noiseFormula")
+    for _, cells in tables["measurements"].iterrows():
+        for column in ("simulationConditionId", "preequilibrationConditionId"):
+            condition = cells.get(column)
+            if not is_empty(condition) and str(condition) not in settings:
+                defects.add(*_place(cells), column, f"no condition named {condition!r}")
+        for column in ("observableParameters", "noiseParameters"):
+            for argument in split(cells.get(column)):
+                _refuse_unknown(
+                    formula(argument, defects, *_place(cells), column), ours, defects, _place(cells), column
+                )
+
+
+def _refuse_unknown(
+    root: Expr, known: set[str], defects: Defects, place: tuple[str, int], column: str
 ) -> None:
-    known = {parameter.id for parameter in parameters}
-    for i, measurement in enumerate(measurements):
-        for argument in (*measurement.observable_arguments, *measurement.noise_arguments):
-            if argument.is_symbol and argument.name not in known:
-                defects.add("measurements", i + 2, "parameters", f"no parameter named {argument.name!r}")
+    for name in sorted(free_symbols(root) - known):
+        near = get_close_matches(name, known, 1)
+        defects.add(
+            *place, column, f"nothing is named {name!r}" + (f"; did you mean {near[0]}?" if near else "")
+        )

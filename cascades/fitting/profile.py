@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from cascades.fitting.result import FitResult
 
 VERDICTS = ("identifiable", "practically not identifiable", "structurally not identifiable")
+UNDECIDED = "undecided: the points ran out before the threshold"
 MOST_ITERATIONS = 60  # per point of a profile
+FIRST_STEP = 0.02
 FLAT = 1e-3  # a profile that rises less than this over its whole range is flat
 
 
@@ -36,7 +38,7 @@ class Profile:
     threshold : float
         Half the chi-squared quantile above the best objective.
     interval : (low, high) on the parameter's own scale; infinite where the threshold is not reached.
-    verdict : an entry of `VERDICTS`
+    verdict : an entry of `VERDICTS`, or `UNDECIDED`
     limited_by : names of parameters that sat on a bound somewhere along the profile
     """
 
@@ -91,6 +93,8 @@ def profile(
     )
     unseen = bool(np.isinf(identifiability(problem, best).standard_errors[index]))
     verdict = VERDICTS[2] if unseen else _verdict(objective, low, high)
+    if verdict == VERDICTS[1] and _ran_out(problem, index, x, (low, high)):
+        verdict = UNDECIDED
     limited = _at_bounds(problem, [point for side in sides for point, _ in side], index)
     return Profile(name, x, objective, threshold, (low, high), verdict, limited)
 
@@ -101,7 +105,7 @@ def _follow(
     lower, upper = problem.bounds
     limit = (lower if sign < 0 else upper)[index]
     found: list[tuple[np.ndarray, float]] = []
-    x, height, step = best.copy(), _height(problem, best), 0.02 * max(1.0, abs(best[index]))
+    x, height, step = best.copy(), _height(problem, best), FIRST_STEP * max(1.0, abs(best[index]))
     base = height
     while len(found) < points and x[index] != limit:
         trial = x.copy()
@@ -156,6 +160,13 @@ def _verdict(objective: np.ndarray, low: float, high: float) -> str:
     if np.isfinite(low) and np.isfinite(high):
         return VERDICTS[0]
     return VERDICTS[2] if np.ptp(objective) < FLAT else VERDICTS[1]
+
+
+def _ran_out(problem: FitProblem, index: int, x: np.ndarray, interval: tuple[float, float]) -> bool:
+    """Whether a side neither crossed the threshold nor reached its bound."""
+    lower, upper = problem.bounds
+    ends = (x[0] > lower[index], x[-1] < upper[index])
+    return any(inside and np.isinf(edge) for inside, edge in zip(ends, interval, strict=True))
 
 
 def _at_bounds(problem: FitProblem, points: list[np.ndarray], index: int) -> tuple[str, ...]:

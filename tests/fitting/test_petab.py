@@ -131,10 +131,10 @@ def test_every_defect_is_named_with_its_place(folder):
         FitProblem.from_petab(folder / "problem.yaml")
     message = str(caught.value)
     for part in (
-        "parameters, row 2, column lowerBound: k: the bounds 10 and 0.01 are reversed",
-        "parameters, row 3, column nominalValue: sigma: 7 is outside of [0.001, 1]",
-        "measurements, row 3, column measurement",
-        "measurements, row 2, column observableId: no observable named 'sen'",
+        "parameters.tsv, row 2, column lowerBound: k: the bounds 10 and 0.01 are reversed",
+        "parameters.tsv, row 3, column nominalValue: sigma: 7 is outside of [0.001, 1]",
+        "measurements.tsv, row 3, column measurement",
+        "measurements.tsv, row 2, column observableId: no observable named 'sen'",
     ):
         assert part in message
 
@@ -147,6 +147,28 @@ def test_every_defect_is_named_with_its_place(folder):
         ("measurements.tsv", "1\t0.6\t1", "1\t0.6\t", "0 given, seen needs 1"),
         ("observables.tsv", "* A", "* (A", "is not a formula"),
         ("problem.yaml", "format_version: 1", "format_version: 7", "version 7 is not known"),
+        ("problem.yaml", "[model.xml]", "[modell.xml]", "modell.xml: there is no such file"),
+        ("problem.yaml", "[conditions.tsv]", "[condition.tsv]", "condition.tsv: there is no such file"),
+        (
+            "observables.tsv",
+            "sigma",
+            "sigmo",
+            "row 2, column noiseFormula: nothing is named 'sigmo'; did you mean sigma",
+        ),
+        (
+            "conditions.tsv",
+            "conditionId\tA",
+            "conditionId\tAA",
+            "column AA: the model has nothing of that name",
+        ),
+        ("conditions.tsv", "high\t2", "low\t2", "row 3, column conditionId: this id stands in a row above"),
+        (
+            "measurements.tsv",
+            "1.3\t1",
+            "1.3\tunknown",
+            "row 3, column observableParameters: nothing is named 'unknown'",
+        ),
+        ("parameters.tsv", "0.5\t1", "0.5\tyes", "row 2, column estimate: 'yes' is not a number"),
     ],
 )
 def test_single_defects(folder, name, old, new, message):

@@ -57,3 +57,8 @@ def test_the_interval_is_the_normal_one_where_the_likelihood_is():
     error = np.sqrt(np.linalg.inv(result.problem.objective.fisher_information(x))[1, 1])
     half = 0.5 * (found.interval[1] - found.interval[0])
     assert half == pytest.approx(1.96 * error, rel=0.05)
+
+
+def test_a_profile_that_ends_early_is_undecided():
+    result = fitted(symbol("scale") * symbol("A"), FitParameter("scale", 1.0, 0.1, 10.0))
+    assert profile(result, "scale", points=1).verdict.startswith("undecided")
