@@ -144,9 +144,10 @@ class Branch:
         if len(self.parameters) > 1:
             ax.plot(x, y, color=color, **style)
         else:
-            ax.plot(x, np.where(widened(self.is_stable), y, np.nan), "-", color=color, **style)
+            x, y, full, dashed = self._parts(x, y, name)
+            ax.plot(x, np.where(full, y, np.nan), "-", color=color, **style)
             style.pop("label", None)
-            ax.plot(x, np.where(widened(~self.is_stable), y, np.nan), "--", color=color, lw=0.9, **style)
+            ax.plot(x, np.where(dashed, y, np.nan), "--", color=color, lw=0.9, **style)
         for point in self.special_points:
             if point.kind != "end":
                 height = self._height(point, name)
@@ -156,6 +157,19 @@ class Branch:
                 )
         ax.set(xlabel=self.parameters[0], ylabel=name)
         return ax
+
+    def _parts(
+        self, x: np.ndarray, y: np.ndarray, name: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The line with its special points in their places, and where it is stable and where not: both
+        at a special point, so that the parts meet there."""
+        places = [i + 1 for i in self.special_after]
+        x = np.insert(x, places, [point.value for point in self.special_points])
+        y = np.insert(y, places, [self._height(point, name) for point in self.special_points])
+        stable = np.insert(self.is_stable.astype(float), places, 0.5)
+        change = np.flatnonzero(np.abs(np.diff(stable)) == 1.0)  # without a special point between
+        stable[change] = 0.5
+        return x, y, stable >= 0.5, stable <= 0.5
 
     def _height(self, point: SpecialPoint, name: str) -> float:
         if name in point.values:
