@@ -213,7 +213,7 @@ def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
     options = [f"delay={s.delay!r}"]
     if s.plastic:
         options += [f'synapse_model="plastic_{k}"', f"w_max={s.weight!r}", f"rho={_start(s)}",
-                    f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
+                    f"delay_post={s.delay!r}", f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
     else:
         options.append(f"weight={s.weight if s.receptor == 'exc' else -s.weight!r}")
     source, target = s.source, s.target

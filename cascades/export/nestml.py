@@ -3,8 +3,8 @@ as a script that runs on any number of ranks and threads.
 
 Conventions of NEST that the code follows: the delay is dendritic, so a presynaptic spike is seen when it is
 emitted and a postsynaptic one a delay later; a synapse runs at presynaptic spikes, when it first replays the
-postsynaptic ones.  Calcium jumps that are still to come stand in slots, as many as can be under way within
-the calcium delay; a jump that finds no slot is counted in `lost`.
+postsynaptic ones, for which NESTML gives the time of emission.  Calcium jumps that are still to come stand in
+slots, as many as can be under way within the calcium delay; a jump that finds no slot is counted in `lost`.
 """
 
 from __future__ import annotations
@@ -83,8 +83,10 @@ def synapse(rule: CalciumRule, slots: int) -> str:
     trace = rule.calcium
     pending = "".join(f"        due_{k} ms = -1 ms\n" for k in range(slots))
     advance = _advance(rule, slots)
+    after_post = advance.replace(" SEEN", " t + delay_post")
+    advance = advance.replace(" SEEN", " t")
     declared = "".join(f"        {n} real = 0\n" for n in LOCALS if re.search(rf"\b{n}\b", advance))
-    body = f"{declared}        now ms = 0 ms\n{advance}"
+    declared += "        now ms = 0 ms\n"
     put = "".join(
         f"        {'if' if k == 0 else 'elif'} due_{k} < 0 ms:\n            due_{k} = t + delay_ca\n"
         for k in range(slots)
@@ -102,15 +104,16 @@ def synapse(rule: CalciumRule, slots: int) -> str:
         c_post real = {_plain(trace.post)}
         tau_ca ms = {_plain(trace.tau * MS_PER_S)} ms
         delay_ca ms = {_plain(trace.delay * MS_PER_S)} ms
+        delay_post ms = 1 ms  # that of the connection
     input:
         pre_spikes <- spike
         post_spikes <- spike
     output:
         spike
     onReceive(post_spikes):
-{body}        c += c_post
+{declared}{after_post}        c += c_post
     onReceive(pre_spikes):
-{body}{put}        else:
+{declared}{advance}{put}        else:
             lost += 1
         w = w_max * rho
         emit_spike(w)
@@ -128,13 +131,13 @@ def _all_plain(text: str) -> str:
 
 
 def _advance(rule: CalciumRule, slots: int) -> str:
-    """Statements that bring the synapse to t, through the calcium jumps that are due until then."""
+    """Statements that bring the synapse to the time SEEN, through the calcium jumps due until then."""
     moved = "".join(f"                due_{k} = due_{k + 1}\n" for k in range(slots - 1))
     return f"""        going = 1
         while going > 0:
             going = 0
-            now = t
-            if due_0 >= 0 ms and due_0 <= t:
+            now = SEEN
+            if due_0 >= 0 ms and due_0 <= SEEN:
                 going = 1
                 now = due_0
 {_visit(rule, 12)}            if going > 0:

@@ -196,7 +196,8 @@ def _recording(network: Network, duration: float, seed: int, parts: list[dict[st
         network=network, start=0.0, duration=duration, spike_times=times, spike_neurons=neurons,
         times=np.array([0.0, duration]), mean_efficacy=begin, spread_of_efficacy=end,
         sampled_efficacies=sampled, final_efficacies=final, seed=seed,
-        spike_counts=np.bincount(neurons, minlength=network.size), kept=tuple(p.name for p in network.neurons),
+        spike_counts=np.bincount(neurons, minlength=network.size),
+        kept=tuple(p.name for p in network.neurons),
     )  # fmt: skip
 
 
