@@ -68,7 +68,7 @@ def learn_from_arrivals(rule, groups, p, k, log, thread, threads, slot, now):  #
             row = log.neurons[other, q] + shift
             if q + 1 < end:
                 following = log.neurons[other, q + 1] + shift
-                row_ahead(p.records, p.split[following, thread])
+                row_ahead(p.records, p.split[following, thread], p.split[following, thread + 1])
             row_jumps(rule, p.records, p.split[row, thread], p.split[row, thread + 1], now)
 
 
@@ -98,7 +98,7 @@ def deliver_plastic(rule, timing, groups, p, k, cells, onto, log, thread, thread
         for q in range(log.ends[other, slot, group], end):
             if q + 1 < end:
                 following = log.neurons[other, q + 1] + shift
-                row_ahead(p.records, p.split[following, thread])
+                row_ahead(p.records, p.split[following, thread], p.split[following, thread + 1])
             neuron = log.neurons[other, q]
             row = neuron + shift
             first, last = p.split[row, thread], p.split[row, thread + 1]

@@ -102,6 +102,9 @@ def advance(  # type: ignore[no-untyped-def]
 ):
     """One thread from tick `begin` up to found.stop; returns the tick reached.
 
+    A thread that has to wait waits until the others are well ahead of what it needs: each look at their
+    progress slows them down.
+
     Where `found` is nearly full the thread lowers found.stop to `window` ticks from there: no other thread
     can have gone further, so that all stop at the same tick.
     """
@@ -113,7 +116,7 @@ def advance(  # type: ignore[no-untyped-def]
     logged = log.ends[thread, (begin - 1) % length, log.ends.shape[2] - 1]
     while True:
         if threads > 1 and others <= t - window:
-            others = wait_for_others(found.done, thread, threads, t - window + 1)
+            others = wait_for_others(found.done, thread, threads, t - window + 1 + window // 2)
         if t >= seen(found.stop, place(0)):
             break
         if count > room:

@@ -98,9 +98,9 @@ def _scaled(scale, strength, target):  # type: ignore[no-untyped-def]
 
 
 @part_of_kernel
-def row_ahead(records, first):  # type: ignore[no-untyped-def]
+def row_ahead(records, first, last):  # type: ignore[no-untyped-def]
     """Ask for the beginning of a row that is visited soon; the processor sees by itself how it goes on."""
-    for j in range(first, first + AHEAD, PER_LINE):
+    for j in range(first, min(first + AHEAD, last), PER_LINE):
         prefetch(records, np.uint64(4) * np.uint64(j))
 
 
@@ -152,7 +152,7 @@ def play(rule, records, rows, row_ends, column, columns, ticks, neurons, is_pre)
         if e + 1 < count:
             following = neurons[e + 1]
             if is_pre[e + 1]:
-                row_ahead(records, rows[following])
+                row_ahead(records, rows[following], row_ends[following])
             else:
                 column_ahead(records, column, columns[following], columns[following + 1])
         if is_pre[e]:

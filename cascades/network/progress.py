@@ -15,7 +15,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 APART = 16  # words between two counters: none shares a cache line with anything else
-SPINS = 20_000  # looks at a counter before the processor is offered to others: some tens of microseconds
+LOOKS = 2000  # at a counter before the processor is offered to others: some tenths of a millisecond
+BETWEEN = 64  # looks at the own counter between two at another's: looking makes the other's next step slow
 
 
 def counters(count: int) -> np.ndarray:
@@ -88,10 +89,12 @@ def wait_for_others(done, thread, threads, goal):  # type: ignore[no-untyped-def
     for other in range(threads):
         if other == thread:
             continue
-        spins = 0
+        looks = 0
         while seen(done, place(other)) < goal:
-            spins += 1
-            if spins > SPINS:
+            looks += 1
+            for _ in range(BETWEEN):
+                seen(done, place(thread))
+            if looks > LOOKS:
                 offer_processor()
         least = min(least, seen(done, place(other)))
     return least
