@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
     path = options.out / "homeostasis.png"
     _figure(found).savefig(path, dpi=150)
     print(f"\nfigure: {path}")
-    return 0
+    return 0 if all(holds for _, holds in verdicts) else 1
 
 
 def mechanisms(seed: int) -> tuple[dict[str, tuple[Any, ...]], float]:

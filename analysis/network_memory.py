@@ -39,23 +39,22 @@ Curve = tuple[np.ndarray, np.ndarray]
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     duration = 20.0 if options.quick else 600.0
-    curves = {
-        name: memory(*case, duration, options.seed)
-        for name, case in cases(options.rule, options.quick).items()
-    }
+    curves = {}
     print(f"{'':<36}{'lifetime [s]':>14}{'correlation at the end':>26}")
-    for name, (times, kept) in curves.items():
+    for name, case in cases(options.rule, options.quick).items():
+        curves[name] = times, kept = memory(*case, duration, options.seed)
         life = lifetime(times, kept)
         shown = f"{life:.1f}" if np.isfinite(life) else f"> {duration:g}"
-        print(f"{name:<36}{shown:>14}{kept[-1]:>26.3f}")
+        print(f"{name:<36}{shown:>14}{kept[-1]:>26.3f}", flush=True)
     print(f"\n{'':<8}{'target':>8}{'value':>9}")
-    for claim, target, value in claims(curves):
+    found = claims(curves)
+    for claim, target, value in found:
         print(f"{'holds' if value >= target else 'MISSED':<8}{target:>8g}{value:>9.3g}  {claim}")
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "network_memory.png"
     _figure(curves).savefig(path, dpi=150)
     print(f"\nfigure: {path}")
-    return 0
+    return 0 if all(value >= target for _, target, value in found) else 1
 
 
 def cases(rule_file: Path | None, quick: bool) -> dict[str, tuple[CalciumRule, tuple[Any, ...], float]]:

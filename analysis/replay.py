@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
     path = options.out / "replay.png"
     _figure(recalls).savefig(path, dpi=150)
     print(f"\nfigure: {path}")
-    return 0
+    return 0 if all(verdicts) else 1
 
 
 def choose(first: dict[str, tuple[np.ndarray, np.ndarray]], seed: int) -> float:
