@@ -10,10 +10,12 @@ import pytest
 from cascades.compiler.compiled import compile_model
 from cascades.errors import SolverFailure, UnknownName
 from cascades.expression import symbol
+from cascades.library import load_model
 from cascades.model import Reaction, SpeciesReference
-from cascades.protocols import pulse_train, setting, spikes
+from cascades.protocols import pairing, pulse_train, setting, spikes
 from cascades.simulate import simulate
 from cascades.solvers import METHODS
+from cascades.solvers.tolerance import absolute_tolerance
 from tests.models import DECAY
 
 REQUESTED = 1e-8
@@ -119,3 +121,52 @@ def test_times_that_make_no_sense(decay, times):
 def test_members_must_agree(decay):
     with pytest.raises(ValueError, match="members"):
         simulate(decay, TIMES, values={"k": [1.0, 2.0]}, initial={"A": [1.0, 2.0, 3.0]})
+
+
+# --- what must never happen, on a shipped model --------------------------------------------------
+
+
+@pytest.fixture(scope="module", name="spine")
+def compiled_spine():
+    return compile_model(load_model("spine_graupner_2007"))
+
+
+def test_nothing_depends_on_an_earlier_call(spine):
+    """Another protocol, other values and a failure between two equal runs leave no trace."""
+    burst = pulse_train(rate=100.0, count=30, start=0.1)
+    first = simulate(spine, TIMES, protocol=burst)
+    simulate(spine, TIMES, protocol=pairing(delay=0.01, count=3), values={"Ca_rest": 0.2})
+    simulate(spine, TIMES, values={"Ca_rest": np.nan}, throw=False)
+    np.testing.assert_array_equal(simulate(spine, TIMES, protocol=burst).values, first.values)
+
+
+def test_every_spike_counts(spine):
+    """One spike more, wherever it falls among the steps and outputs, is seen."""
+    at = np.array([0.05, 0.3141, 0.5, 1.0, 2.7182, 3.99])
+    runs = [simulate(spine, [4.5], protocol=spikes(np.delete(at, i))) for i in range(at.size)]
+    whole = simulate(spine, [4.5], protocol=spikes(at))
+    scale = np.abs(whole.values).max(axis=(0, 1)) + 1e-12
+    for run in runs:
+        assert (np.abs(run.values - whole.values) / scale).max() > 1e-5
+
+
+def test_no_value_is_missing_without_a_reason(spine):
+    """Wild parameters: a member either has every value or a status that says why not."""
+    rng = np.random.default_rng(3)
+    wild = {n: v * np.exp(3.0 * rng.standard_normal(64)) for n, v in spine.default_values.items()}
+    wild["Ca_rest"][:3] = np.nan, np.inf, 0.0
+    found = simulate(spine, TIMES, values=wild, protocol=pulse_train(rate=50.0, count=20), throw=False)
+    has_all = np.isfinite(found.values).all(axis=(1, 2))
+    np.testing.assert_array_equal(has_all, found.status == 0)
+    assert (found.reached[has_all] == TIMES[-1]).all()
+    assert not has_all[:2].any()
+    assert has_all[2:].sum() > 32
+
+
+def test_the_output_grid_of_a_shipped_model_does_not_matter(spine):
+    pairs = pairing(delay=0.01, count=5)
+    coarse = simulate(spine, [1.0, 4.0], protocol=pairs, rtol=1e-6).values
+    grid = np.linspace(0.0, 4.0, 1001)
+    fine = simulate(spine, grid, protocol=pairs, rtol=1e-6).values[:, [250, 1000]]
+    allowed = 1e-6 * np.abs(coarse) + absolute_tolerance(spine, 1e-6)
+    assert (np.abs(fine - coarse) / allowed).max() <= 2.0 * 10.0  # either may be ten times off
