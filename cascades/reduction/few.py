@@ -1,4 +1,4 @@
-"""The few-equation level, replayed: tables averaged exactly over decaying calcium, in steps that grow."""
+"""The few-equation level, replayed: sensors averaged exactly over decaying calcium, steps by their error."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from numba import njit
 from cascades.compiler.derivatives import gradients
 from cascades.expression import ZERO
 from cascades.reduction.batch import Jumps
-from cascades.reduction.manifold import TOP, SlowManifold
+from cascades.reduction.block import U
+from cascades.reduction.manifold import SlowManifold
 from cascades.reduction.source import compiled_function
 
 PIECE, STRETCH = 0.04, 2.5  # of the steps after a jump of calcium: the first [s], and the factor
-FIRST, GROWTH, LONGEST = 0.3, 2.0, 12.0  # of the steps at rest: the first [s], factor, and limit [s]
+FIRST, LONGEST = 0.3, 60.0  # of the steps at rest: the first [s], and the limit
+TOLERANCE, SHORTEST = 2e-3, 1e-3  # error of the efficacy that a step may have, and its least length [s]
+SAFETY, GROWTH = 0.85, 4.0
+KEPT = 0.1  # what an error of a kept state, of its resting value, is worth as error of the efficacy
 GAMMA = 1.0 + math.sqrt(0.5)  # of ROS2, see Verwer et al. (1999) SIAM J. Sci. Comput. 20:1456
-LOWEST = -0.02  # efficacy at which the tables end
-AT_REST = (0, 0.0, 0, 0.0, 0.0)  # the place of resting calcium
+
+FAST: Any = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp"}}  # infinities still count
 
 Replay = Callable[[Jumps, float], tuple[np.ndarray, np.ndarray]]
 
 
-def few_equations(manifold: SlowManifold, tau: float) -> Replay:
+def few_equations(manifold: SlowManifold, tau: float, tolerance: float = TOLERANCE) -> Replay:
     """A function of (jumps, rest) that gives efficacies as `replay_cases` does, for calcium that decays
     with `tau` [s]."""
-    k = len(manifold.kept)
-    names = manifold.sensors.names
-    where = {n: f"r[{i}]" for i, n in enumerate(manifold.kept)} | {n: f"s[{i}]" for i, n in enumerate(names)}
-    slopes = gradients(manifold.rates, manifold.kept)
-    rates = compiled_function(manifold.rates, where, "r, s")
-    jacobian = compiled_function([row.get(n, ZERO) for row in slopes for n in manifold.kept], where, "r, s")
+    where = {n: f"r[{i}]" for i, n in enumerate(manifold.kept)} | {U.name: "u"}
+    where |= {n: f"s[{i}]" for i, n in enumerate(manifold.sensors.names)}
+    factors = compiled_function(manifold.factors, where, "u, r, s")
+    rates = compiled_function(manifold.kept_rates, where, "u, r, s")
+    slopes = gradients(manifold.kept_rates, manifold.kept)
+    jacobian = compiled_function([row.get(n, ZERO) for row in slopes for n in manifold.kept], where, "u, r, s")
+    kernel = _kernel(factors, rates, jacobian)
     logs = np.log(manifold.excess)
-    gain = _cumulated(manifold.gain, logs)
     sensor = _cumulated(manifold.sensor_values, logs)
-    kernel = _kernel(rates, jacobian)
-    span = np.array([logs[0], logs[-1], tau])
+    scale = np.maximum(np.abs(manifold.start[:, 1 + manifold.corrections :]).max(axis=0), 1e-12)
 
     def replay(jumps: Jumps, rest: float) -> tuple[np.ndarray, np.ndarray]:
         out = np.empty((jumps.end.size, 2, 2))
         kernel(
-            jumps.times, jumps.sizes, jumps.offset, jumps.end, rest, span, gain,
-            manifold.gain[:, :, -1].copy(), sensor, manifold.sensor_values[:, -1].copy(),
-            manifold.start, k, out,
+            jumps.times, jumps.sizes, jumps.offset, jumps.end, rest, np.array([logs[0], logs[-1], tau]),
+            sensor, manifold.sensor_values[:, -1].copy(), manifold.push, manifold.pull, manifold.rho[-1],
+            manifold.start, scale, tolerance, out,
         )  # fmt: skip
         return out[:, :, 0], out[:, :, 1]
 
@@ -58,156 +61,171 @@ def _cumulated(table: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((*table.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
 
 
-@njit(nogil=True, cache=True)
-def _mean_place(level: float, span: Any, n: int) -> tuple[int, float]:
-    x = (level - span[0]) / (span[1] - span[0]) * (n - 1)
-    j = min(max(int(x), 0), n - 2)
-    return j, min(max(x - j, 0.0), 1.0)
+def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
+    """The loop over cases, for one model's factors and kept states."""
 
+    @njit(nogil=True, **FAST)
+    def slow(y, r, s, push, pull, top, phi, out, along):  # type: ignore[no-untyped-def]
+        """(rho, z)' at kept states r and sensors s, and its derivatives along z in the columns of `along`."""
+        c, n = push.shape[2], push.shape[1]
+        rho = min(max(y[0], 0.0), top)
+        factors(rho, r, s, phi)
+        k = min(int(math.sqrt(rho / top) * (n - 1)), n - 2)
+        low, high = top * (k / (n - 1)) ** 2, top * ((k + 1) / (n - 1)) ** 2
+        part = min((y[0] - low) / (high - low), 2.0)
+        for i in range(c):
+            value = 0.0
+            for m in range(phi.size):
+                value += phi[m] * (push[m, k, i] + part * (push[m, k + 1, i] - push[m, k, i]))
+            for b in range(c - 1):
+                pulled = 0.0
+                for m in range(phi.size):
+                    pulled += phi[m] * (pull[m, k, i, b] + part * (pull[m, k + 1, i, b] - pull[m, k, i, b]))
+                along[i, 1 + b] = pulled
+                value += pulled * y[1 + b]
+            out[i] = value
 
-def _kernel(rates: Any, jacobian: Any) -> Any:
-    """The loop over cases, for one model's kept states."""
-
-    @njit(nogil=True)
-    def advance(rho, r, h, gain, gain_rest, place, s, work):  # type: ignore[no-untyped-def]
-        """One step of `h` [s] at the mean gains between two places in the tables and mean sensors s."""
+    @njit(nogil=True, **FAST)
+    def keep(r, rho, h, s, scale, w, flat, a, middle, new):  # type: ignore[no-untyped-def]
+        """ROS2 for the kept states; their mean and their new values, and the error relative to `scale`."""
         k = r.size
-        before = work[0]
-        for i in range(k):
-            before[i] = r[i]
-        # ROS2 for the kept states
-        matrix, flat, k1, k2, f = work[1 : 1 + k], work[1 + k], work[2 + k], work[3 + k], work[4 + k]
-        jacobian(r, s, flat)
-        rates(r, s, f)
+        k1, k2, f, t = w[0], w[1], w[2], w[3]
+        jacobian(rho, r, s, flat)
+        rates(rho, r, s, f)
         for i in range(k):
             for j in range(k):
-                matrix[i, j] = (1.0 if i == j else 0.0) - GAMMA * h * flat[i * k + j]
+                a[i, j] = (1.0 if i == j else 0.0) - GAMMA * h * flat[i * k + j]
             k1[i] = f[i]
-        for i in range(k):  # no pivoting: the matrix is the identity and something dissipative
-            for j in range(i + 1, k):
-                m = matrix[j, i] / matrix[i, i]
-                matrix[j, i] = m
-                for c in range(i + 1, k):
-                    matrix[j, c] -= m * matrix[i, c]
-        _solve(matrix, k1, k)
+        _factorise(a, k)
+        _solve(a, k1, k)
         for i in range(k):
-            r[i] = before[i] + h * k1[i]
-        rates(r, s, f)
+            t[i] = r[i] + h * k1[i]
+        rates(rho, t, s, f)
         for i in range(k):
             k2[i] = f[i] - 2.0 * k1[i]
-        _solve(matrix, k2, k)
+        _solve(a, k2, k)
+        error = 0.0
         for i in range(k):
-            r[i] = max(before[i] + h * (1.5 * k1[i] + 0.5 * k2[i]), 0.0)
-        # the weight: exponential Euler in the table's cells, in as many steps as its speed asks for
-        left, count = h, 0
-        while left > 0.0 and count < 200:
-            count += 1
-            x = math.sqrt(max(rho, 0.0) / TOP)
-            n = gain_rest.shape[1]
-            x = (x - 0.02) / 0.98 * (n - 1)
-            i = min(max(int(x), 0), n - 2)
-            a = TOP * (0.02 + 0.98 * i / (n - 1)) ** 2
-            b = TOP * (0.02 + 0.98 * (i + 1) / (n - 1)) ** 2
-            middle = (h - 0.5 * left) / h
-            low = _mean_gain(gain, gain_rest, 0, i, place)
-            high = _mean_gain(gain, gain_rest, 0, i + 1, place)
-            for j in range(k):
-                now = before[j] + middle * (r[j] - before[j])
-                low += _mean_gain(gain, gain_rest, 1 + j, i, place) * now
-                high += _mean_gain(gain, gain_rest, 1 + j, i + 1, place) * now
-            slope = (high - low) / (b - a)
-            speed = low + slope * (rho - a)
-            reach = 2.0 * (b - a) + 0.01
-            step = min(left, reach / max(abs(speed), 1e-12))
-            z = slope * step
-            growth = math.expm1(z) / z if abs(z) > 1e-9 else 1.0
-            rho = min(max(rho + step * growth * speed, LOWEST), TOP)
-            left -= step
-        return rho
+            new[i] = max(r[i] + h * (1.5 * k1[i] + 0.5 * k2[i]), 0.0)
+            middle[i] = 0.5 * (r[i] + new[i])
+            error = max(error, abs(0.5 * h * (k1[i] + k2[i])) / scale[i])
+        return error
 
-    @njit(nogil=True)
-    def run(times, sizes, offset, end, rest, span, gain, gain_rest, sensor, sensor_rest, start, k, out):  # type: ignore[no-untyped-def]
-        tau = span[2]
-        s = np.empty(sensor.shape[0])
-        work = np.zeros((5 + k, max(k * k, k, 1)))
-        r = np.empty((2, k))
-        rho = np.empty(2)
+    @njit(nogil=True, **FAST)
+    def move(y, r, h, s, push, pull, top, w, phi, a, along, new):  # type: ignore[no-untyped-def]
+        """ROS2 for the block at kept states r; the error of the efficacy."""
+        c = y.size
+        k1, k2, f, t = w[0], w[1], w[2], w[3]
+        for i in range(c):
+            t[i] = y[i]
+        t[0] += 1e-6
+        slow(t, r, s, push, pull, top, phi, k1, along)
+        slow(y, r, s, push, pull, top, phi, f, along)
+        for i in range(c):
+            along[i, 0] = (k1[i] - f[i]) * 1e6
+            for j in range(c):
+                a[i, j] = (1.0 if i == j else 0.0) - GAMMA * h * along[i, j]
+            k1[i] = f[i]
+        _factorise(a, c)
+        _solve(a, k1, c)
+        for i in range(c):
+            t[i] = y[i] + h * k1[i]
+        slow(t, r, s, push, pull, top, phi, f, along)
+        for i in range(c):
+            k2[i] = f[i] - 2.0 * k1[i]
+        _solve(a, k2, c)
+        for i in range(c):
+            new[i] = y[i] + h * (1.5 * k1[i] + 0.5 * k2[i])
+        return abs(0.5 * h * (k1[0] + k2[0]))
+
+    @njit(nogil=True, **FAST)
+    def run(  # type: ignore[no-untyped-def]
+        times, sizes, offset, end, rest, span, sensor, resting, push, pull, top, start, scale, tolerance, out
+    ):
+        tau, lowest, c, k = span[2], span[0], push.shape[2], scale.size
+        widest = max(c, k, 1)
+        s, y, r = np.empty(sensor.shape[0]), np.empty((2, c)), np.empty(k)
+        new_y, new_r, middle = np.empty((2, c)), np.empty(k), np.empty(k)
+        w, phi = np.zeros((4, widest)), np.empty(push.shape[0])
+        flat, a, along = np.empty(max(k * k, 1)), np.empty((widest, widest)), np.empty((c, c))
         for case in range(end.size):
-            for i in range(2):
-                rho[i] = start[i, 0]
-                for j in range(k):
-                    r[i, j] = start[i, 1 + j]
-            excess, now = 0.0, 0.0
             n = offset[case + 1] - offset[case]
-            quiet = FIRST
+            y[:], r[:] = start[:, :c], start[0, c:]
+            excess, now, quiet = 0.0, 0.0, FIRST
             for q in range(n + 2):
                 t = times[offset[case] + q] if q < n else (max(end[case], now) if q == n else now + rest)
                 h = t - now
-                level = math.log(excess) if excess > 0.0 else span[0]
-                active = min(h, max(0.0, tau * (level - span[0])))
-                if active > 0.0:
-                    passed, step = 0.0, PIECE
-                    while passed < active:
-                        step = active - passed if passed + 1.3 * step > active else step
-                        high, low = level - passed / tau, level - (passed + step) / tau
-                        place = _between(high, low, span, gain.shape[2])
-                        _mean_sensors(sensor, place, s)
+                level = math.log(excess) if excess > 0.0 else lowest
+                active = min(h, max(0.0, tau * (level - lowest)))
+                passed, piece = 0.0, PIECE
+                while passed < h - 1e-9:
+                    is_active = passed < active - 1e-9
+                    edge = active if is_active else h
+                    length = piece if is_active else quiet
+                    step = edge - passed if passed + 1.3 * length > edge else length
+                    error = 0.0
+                    while True:
+                        if is_active:
+                            _means(sensor, level - passed / tau, level - (passed + step) / tau, span, s)
+                        else:
+                            s[:] = resting
+                        error = KEPT * keep(r, y[0, 0], step, s, scale, w, flat, a, middle, new_r) if k > 0 else 0.0
                         for i in range(2):
-                            rho[i] = advance(rho[i], r[i], step, gain, gain_rest, place, s, work)
-                        passed += step
-                        step *= STRETCH
-                    quiet = FIRST
-                left = h - active
-                while left > 1e-12:
-                    step = min(left, quiet)
-                    for i in range(2):
-                        rho[i] = advance(rho[i], r[i], step, gain, gain_rest, AT_REST, sensor_rest, work)
-                    left -= step
-                    quiet = min(quiet * GROWTH, LONGEST)
+                            moved = move(y[i], middle, step, s, push, pull, top, w, phi, a, along, new_y[i])
+                            error = max(error, moved)
+                        if error <= tolerance or step <= SHORTEST or not math.isfinite(error):
+                            break
+                        step = max(0.5 * SHORTEST, step * max(0.2, SAFETY * math.sqrt(tolerance / error)))
+                    y[:], r[:] = new_y, new_r
+                    passed += step
+                    grown = step * min(GROWTH, SAFETY * math.sqrt(tolerance / max(error, 1e-12)))
+                    if is_active:
+                        piece, quiet = min(STRETCH * step, max(grown, PIECE)), FIRST
+                    else:
+                        quiet = min(max(grown, SHORTEST), LONGEST)
                 excess *= math.exp(-h / tau)
                 if q < n:
                     excess += sizes[offset[case] + q]
                 else:
-                    out[case, 0, q - n], out[case, 1, q - n] = rho[0], rho[1]
+                    out[case, 0, q - n], out[case, 1, q - n] = y[0, 0], y[1, 0]
                 now = t
 
     return run
 
 
-@njit(nogil=True, cache=True)
-def _solve(matrix, x, k):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, **FAST)
+def _factorise(a, k):  # type: ignore[no-untyped-def]
+    """No pivoting: the matrix is the identity and something dissipative."""
+    for i in range(k):
+        for j in range(i + 1, k):
+            m = a[j, i] / a[i, i]
+            a[j, i] = m
+            for c in range(i + 1, k):
+                a[j, c] -= m * a[i, c]
+
+
+@njit(nogil=True, cache=True, **FAST)
+def _solve(a, x, k):  # type: ignore[no-untyped-def]
     for i in range(k):
         for j in range(i):
-            x[i] -= matrix[i, j] * x[j]
+            x[i] -= a[i, j] * x[j]
     for i in range(k - 1, -1, -1):
         for j in range(i + 1, k):
-            x[i] -= matrix[i, j] * x[j]
-        x[i] /= matrix[i, i]
+            x[i] -= a[i, j] * x[j]
+        x[i] /= a[i, i]
 
 
-@njit(nogil=True, cache=True)
-def _between(high, low, span, n):  # type: ignore[no-untyped-def]
-    """Where in the tables the logarithm of the excess falls from and to, and how far: (row, part, row,
-    part, length).  Places are clamped at the ends of the table, and so is the length between them."""
-    j1, x1 = _mean_place(high, span, n)
-    j0, x0 = _mean_place(low, span, n)
-    length = ((j1 + x1) - (j0 + x0)) * (span[1] - span[0]) / (n - 1)
-    return j1, x1, j0, x0, max(length, 1e-9)
-
-
-@njit(nogil=True, cache=True)
-def _mean_gain(gain, gain_rest, a, i, place):  # type: ignore[no-untyped-def]
-    j1, x1, j0, x0, length = place
-    if length <= 0.0:
-        return gain_rest[a, i]
-    upper = gain[a, i, j1] + x1 * (gain[a, i, j1 + 1] - gain[a, i, j1])
-    lower = gain[a, i, j0] + x0 * (gain[a, i, j0 + 1] - gain[a, i, j0])
-    return (upper - lower) / length
-
-
-@njit(nogil=True, cache=True)
-def _mean_sensors(sensor, place, s):  # type: ignore[no-untyped-def]
-    j1, x1, j0, x0, length = place
+@njit(nogil=True, cache=True, **FAST)
+def _means(sensor, high, low, span, s):  # type: ignore[no-untyped-def]
+    """The mean of each sensor while the logarithm of the excess falls from `high` to `low`; both are
+    taken into the table, and so is the length between them."""
+    n = sensor.shape[1]
+    per_row = (n - 1) / (span[1] - span[0])
+    top = min(max((high - span[0]) * per_row, 0.0), n - 1.0)
+    bottom = min(max((low - span[0]) * per_row, 0.0), n - 1.0)
+    j1, j0 = min(int(top), n - 2), min(int(bottom), n - 2)
+    x1, x0 = top - j1, bottom - j0
+    length = max((top - bottom) / per_row, 1e-9)
     for a in range(sensor.shape[0]):
         upper = sensor[a, j1] + x1 * (sensor[a, j1 + 1] - sensor[a, j1])
         lower = sensor[a, j0] + x0 * (sensor[a, j0 + 1] - sensor[a, j0])

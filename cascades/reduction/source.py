@@ -32,7 +32,7 @@ def compiled_function(roots: Sequence[Expr], where: Mapping[str, str], arguments
     lines += [f"    out[{i}] = {name[root]}" for i, root in enumerate(roots)]
     space: dict[str, Any] = {"math": math}
     exec(f"def written({arguments}, out):\n" + "\n".join(lines or ["    pass"]), space)
-    function: Callable[..., Any] = njit(nogil=True)(space["written"])
+    function: Callable[..., Any] = njit(nogil=True, error_model="numpy")(space["written"])
     return function
 
 
