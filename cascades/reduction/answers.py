@@ -68,7 +68,7 @@ def answers(
     starts = 2 if states.is_bistable else 1
     end, final = np.full((len(cases), 2), np.nan), np.full((len(cases), 2), np.nan)
     order = sorted(range(len(cases)), key=lambda k: cases[k].end)
-    clock = time.perf_counter()
+    clock = time.process_time()
     for first in range(0, len(order), MEMBERS):
         rows = order[first : first + MEMBERS]
         whole = max(cases[k].end for k in rows)
@@ -83,7 +83,7 @@ def answers(
         )  # fmt: skip
         rho = states.efficacy(np.asarray(found[weight])).reshape(starts, len(rows), 3)
         end[rows, :starts], final[rows, :starts] = rho[:, :, 1].T, rho[:, :, 2].T
-    seconds = (time.perf_counter() - clock) / max(1, starts * len(cases))
+    seconds = (time.process_time() - clock) / max(1, starts * len(cases))
     result = Answers(tuple(cases), end, final, seconds)
     if cases and not np.isfinite(result.final).any():
         raise RuleError("answers", "the model failed in every protocol; try another solver or a looser rtol")

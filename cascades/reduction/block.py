@@ -111,7 +111,7 @@ def _slope(clamped: CompiledModel, weight: str, inside: Sequence[str]) -> np.nda
 def _named_weight(
     clamped: CompiledModel, calcium: str, inside: Sequence[str], slope: np.ndarray, states: RestingStates
 ) -> dict[str, Expr]:
-    """Rates by state, parameters inserted, in which sums that hold a multiple of the weight hold U instead."""
+    """Rates by state, parameters inserted; sums that hold a multiple of the weight hold U instead."""
     swap = {n: number(v) for n, v in clamped.default_values.items() if n != calcium}
     rates = substitute(clamped.equations.rates, swap)
     down = states.down[[clamped.state_index[name] for name in inside]]
@@ -121,7 +121,9 @@ def _named_weight(
         if node.op != "add":
             continue
         terms = {a: _multiple(a) for a in node.args}
-        row = np.array([sum(c for c, name in filter(None, terms.values()) if name == state) for state in inside])
+        row = np.array(
+            [sum(c for c, name in filter(None, terms.values()) if name == state) for state in inside]
+        )
         scale = float(row @ slope / (slope @ slope))
         if scale != 0.0 and np.abs(row - scale * slope).max() < SMALL * abs(scale) * np.abs(slope).max():
             others = [a for a, found in terms.items() if not found or found[1] not in inside]
@@ -173,7 +175,9 @@ def _factors(
     if free_symbols(*(e for row in slopes for e in row.values())) & set(inside):
         raise RuleError("slow manifold", "the rates of the block are not affine in its states")
     base = substitute(list(block), dict.fromkeys(inside, ZERO))
-    places = [(i, j, row[name]) for i, row in enumerate(slopes) for j, name in enumerate(inside) if name in row]
+    places = [
+        (i, j, row[name]) for i, row in enumerate(slopes) for j, name in enumerate(inside) if name in row
+    ]
     places += [(i, n, formula) for i, formula in enumerate(base)]
     distinct = list(dict.fromkeys([ONE, *(formula for *_, formula in places)]))
     draw = np.random.default_rng(0)

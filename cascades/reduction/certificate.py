@@ -10,7 +10,7 @@ import numpy as np
 
 from cascades.reduction.answers import Answers
 
-TRAINING, ALL = "training", "all held out"
+TRAINING, VALIDATION, ALL = "training", "validation", "all held out"
 COLUMNS = ("cases", "r2", "rmse", "worst", "outcome_accuracy", "no_change", "majority", "margin")
 
 
@@ -37,7 +37,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Certificate:
-    """The scores of one level: `families` by name, the `training` set, and all held-out cases together.
+    """The scores of one level: held-out `families` by name, `overall` for all of these together, the
+    `training` set that numbers were fitted to, and the `validation` set that choices were made by.
 
     `domain` says where the scores hold; `converged` whether the optimiser said so (None: no fit);
     `notes` are sentences about what went wrong or was downgraded.
@@ -46,24 +47,29 @@ class Certificate:
     families: Mapping[str, Score]
     overall: Score
     training: Score
+    validation: Score
     domain: Mapping[str, Any] = field(default_factory=dict)
     converged: bool | None = None
     notes: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, Score]]:
-        return [(TRAINING, self.training), *self.families.items(), (ALL, self.overall)]
+        first = [(TRAINING, self.training), (VALIDATION, self.validation)]
+        return [*first, *self.families.items(), (ALL, self.overall)]
 
     def __str__(self) -> str:
         """A table, one row per family."""
         head = f"{'':<34}{'cases':>6}{'R2':>8}{'rmse':>7}{'worst':>7}{'outcome':>9}"
-        head += f"{'no change':>11}{'majority':>10}"
+        head += f"{'no change':>11}{'majority':>10}{'margin':>8}"
         lines = [head]
         for name, s in self.rows():
             r2 = "-" if s.r2 is None else f"{s.r2:.3f}"
             lines.append(
                 f"{name:<34}{s.cases:>6}{r2:>8}{s.rmse:>7.3f}{s.worst:>7.2f}{s.outcome_accuracy:>9.3f}"
-                f"{s.no_change:>11.3f}{s.majority:>10.3f}"
+                f"{s.no_change:>11.3f}{s.majority:>10.3f}{s.margin:>8.2f}"
             )
+        if self.domain:
+            inside = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in self.domain.items())
+            lines.append(f"holds for {inside}")
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 

@@ -1,10 +1,10 @@
-"""The derivation, step by step: states, well, constant runs, answers, fits, certificates."""
+"""What is known about one model while its rules are derived: states, well, drive, and the truth.
+
+The levels of the ladder are made from it in `cascades.reduction.levels`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,23 +13,22 @@ import numpy as np
 from cascades.compiler.compiled import CompiledModel
 from cascades.errors import CascadesError, RuleError
 from cascades.expression import free_symbols
-from cascades.reduction import fit as fitting
 from cascades.reduction.answers import Answers, answers
-from cascades.reduction.batch import STEPS, Jumps, jumps_of, replay_cases
-from cascades.reduction.certificate import Certificate, joined, score
+from cascades.reduction.batch import Jumps, jumps_of
+from cascades.reduction.certificate import joined
 from cascades.reduction.constant import ConstantRuns, constant_runs, cubic_well, resting_well
 from cascades.reduction.cut import clamp, keep
 from cascades.reduction.drive import Drive, calibrated_trace, generated, largest_calcium, own
-from cascades.reduction.exact import exact_rule
-from cascades.reduction.families import TRAINING_CASES, held_out, training
-from cascades.reduction.ladder import Level, Report
-from cascades.reduction.rule import CalciumRule, CalciumTrace, WellTable
+from cascades.reduction.families import TRAINING_CASES, Case, held_out, training, validation
+from cascades.reduction.fit import Objective
+from cascades.reduction.forms import Setting
+from cascades.reduction.ladder import Report
+from cascades.reduction.rule import CalciumTrace, WellTable
 from cascades.reduction.states import RestingStates, resting_states
 from cascades.simulate import simulate
 from cascades.solvers import Solver
 
-GENERATIONS = {"full": 50, "quick": 16}
-SHORTEST_REST, LONGEST_REST = 60.0, 600.0  # [s] before an outcome is read
+SHORTEST_REST, LONGEST_REST = 60.0, 3600.0  # [s] before an outcome is read
 RELAXATIONS = 8.0  # of the slowest mode, in that rest
 
 
@@ -143,15 +142,23 @@ class Derivation:
         return found
 
     @cached_property
+    def validation(self) -> dict[str, Answers]:
+        """The families that choices are made by."""
+        return self._families("validation", validation(self.budget), 0.2)
+
+    @cached_property
     def held_out(self) -> dict[str, Answers]:
+        """The families that judge; nothing is chosen by them."""
+        return self._families("held-out", held_out(self.budget), 0.3)
+
+    def _families(self, what: str, families: dict[str, list[Case]], begun: float) -> dict[str, Answers]:
         found = {}
-        families = held_out(self.budget)
         for i, (name, cases) in enumerate(families.items()):
-            self.progress(name, 0.25 + 0.25 * i / len(families))
+            self.progress(f"{what} protocols: {name}", begun + 0.1 * i / len(families))
             found[name] = self._ask(cases)
         failed = sum(answer.failed for answer in found.values())
         if failed:
-            self.notes.append(f"the full model failed in {failed} held-out runs, which are left out")
+            self.notes.append(f"the full model failed in {failed} {what} runs, which are left out")
         return found
 
     @cached_property
@@ -163,6 +170,13 @@ class Derivation:
         return largest_calcium(self.training.cases, self.drive.trace)
 
     @cached_property
+    def highest_anywhere(self) -> float:
+        """The largest calcium of any protocol, held-out ones included."""
+        every = [*self.validation.values(), *self.held_out.values()]
+        cases = [case for answer in every for case in answer.cases]
+        return max(self.highest, largest_calcium(cases, self.drive.trace))
+
+    @cached_property
     def constant(self) -> ConstantRuns:
         self.progress("constant calcium", 0.12)
         return constant_runs(
@@ -170,189 +184,16 @@ class Derivation:
             solver=self.solver, rtol=self.rtol,
         )  # fmt: skip
 
-    # --- the levels ---------------------------------------------------------------------------------
+    # --- what the levels share ------------------------------------------------------------------------
 
     @cached_property
-    def setting(self) -> fitting.Setting:
+    def setting(self) -> Setting:
         tau, rho_star, _ = self.cubic
-        return fitting.Setting(
-            self.drive.trace, self.well, (tau, rho_star), self.states.rho_star, self.highest
-        )
+        return Setting(self.drive.trace, self.well, (tau, rho_star), self.states.rho_star, self.highest)
 
     @cached_property
-    def objective(self) -> fitting.Objective:
-        return fitting.Objective(self.jumps(self.training), self.training, self.rest)
-
-    @cached_property
-    def fits(self) -> dict[str, fitting.Fit]:
-        return {}
-
-    def levels(self) -> tuple[Level, ...]:
-        """Most faithful first."""
-        self.held_out  # noqa: B018  (its progress comes before that of the fits)
-        exact = self.exact()
-        if exact:
-            return (*exact, *self.fitted_levels(), self.graded())
-        few = self.few_equations() if self.budget == "full" else []
-        return (*few, *self.fitted_levels(), self.graded())
-
-    def exact(self) -> list[Level]:
-        """The rule that the model is, if it is one."""
-        found = exact_rule(
-            self.clamped, self.calcium, self.weight, self.states, self.drive.trace, self.highest
-        )
-        if found is None:
-            return []
-        self.notes.append("the model is a calcium rule; the exact level is read off its equations")
-        return [self.level("exact", self.named(found, "exact"), 0, None)]
-
-    def few_equations(self) -> list[Level]:
-        """The slow manifold, if the model has one that is found without knowing its molecules."""
-        from cascades.reduction.few import few_equations
-        from cascades.reduction.manifold import slow_manifold
-
-        self.progress("slow manifold", 0.5)
-        cases = [case for answer in self.held_out.values() for case in answer.cases]
-        top = max(self.highest, largest_calcium(cases, self.drive.trace))
-        try:
-            manifold = slow_manifold(self.clamped, self.calcium, self.weight, self.states, top)
-        except RuleError as error:
-            self.notes.append(f"no few-equation level: {error.reason}")
-            return []
-        replay = few_equations(manifold, self.drive.trace.tau)
-        replay(_first(self.objective.jumps), self.rest)  # compiled before it is timed
-
-        def judge(answer: Answers) -> tuple[np.ndarray, np.ndarray]:
-            return replay(self.jumps(answer), self.rest)
-
-        filled = f"{manifold.unsolved:.1%} of the table is filled from its neighbours"
-        notes = (f"kept: {self.weight}, {', '.join(manifold.kept)}", filled)
-        certificate, seconds = self.certificate(judge, None, notes)
-        name = f"slow manifold, {manifold.size} equations"
-        return [Level(name, manifold, certificate, seconds, 0)]
-
-    def fitted_levels(self) -> list[Level]:
-        """The richer forms begin where the simpler ones ended; the quick budget has the step rule only."""
-        setting = self.setting
-        if not self.states.is_bistable:  # a double well would be a fiction
-            return [self.fitted(fitting.step_table_form(setting))]
-        step = self.fitted(fitting.step_form(setting))
-        if self.budget == "quick":
-            return [step]
-        x = self.fits["step thresholds, cubic well"].x
-        table = self.fitted(fitting.step_table_form(setting), x[:4])
-        sharp = [np.append(x, [n, n]) for n in (0.4, 0.9)]
-        hill = self.fitted_smooth(fitting.hill_form(setting), sharp)
-        smooth = self.fits["Hill thresholds, cubic well"]
-        general = self.fitted_smooth(
-            fitting.general_form(setting), [fitting.general_start(setting, smooth)], iterations=30
-        )
-        any_rates = self.fits["general rates Gp(c), Gd(c)"]
-        two = self.fitted_smooth(
-            fitting.filter_form(setting), fitting.filter_starts(any_rates), iterations=20, simplex=110
-        )
-        return [two, general, hill, step, table]
-
-    def graded(self) -> Level:
-        """The Omega / eta rule of constant calcium: nothing is fitted to a protocol."""
-        runs = self.constant
-        table = runs.table()
-        up, down = runs.potentiation, runs.depression
-        rule = self.named(
-            CalciumRule(
-                theta_d=_half(runs.calcium, down), theta_p=_half(runs.calcium, up), gamma_d=float(down.max()),
-                gamma_p=float(up.max()), tau=self.cubic[0], rho_star=self._star, calcium=self.drive.trace,
-                rates=table, well="table", well_table=self.well,
-            ),
-            "graded drift (Omega, eta)",
-        )  # fmt: skip
-        error = np.sqrt(np.mean(runs.rmse**2))
-        note = f"rates at constant calcium fit the runs with an rms error of {error:.3f}"
-        return self.level("graded drift (Omega, eta)", rule, 0, None, (note,))
-
-    def fitted(self, form: fitting.Form, start: np.ndarray | None = None) -> Level:
-        self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
-        if start is not None:
-            return self._judged(fitting.fit_near(form, self.objective, start, evaluations=110 * start.size))
-        generations = GENERATIONS[self.budget]
-        return self._judged(fitting.fit(form, self.objective, generations=generations, seed=self.seed))
-
-    def fitted_smooth(
-        self, form: fitting.Form, starts: list[np.ndarray], *, iterations: int = 20, simplex: int = 220
-    ) -> Level:
-        self.progress(f"fit: {form.name}", 0.55 + 0.08 * len(self.fits))
-        return self._judged(
-            fitting.fit_smooth(form, self.objective, starts, iterations=iterations, simplex=simplex)
-        )
-
-    def _judged(self, found: fitting.Fit) -> Level:
-        form = found.form
-        self.fits[form.name] = found
-        stopped = f"the optimiser stopped after {found.evaluations} evaluations, not converged"
-        notes = () if found.converged else (stopped,)
-        rule = self.named(found.rule, form.name)
-        return self.level(form.name, rule, len(form.numbers), found.converged, notes)
-
-    @property
-    def _star(self) -> float:
-        return float(np.clip(self.states.rho_star, 1e-3, 1.0 - 1e-3))
-
-    def named(self, rule: CalciumRule, name: str) -> CalciumRule:
-        import cascades
-
-        provenance = {
-            "model": self.compiled.name,
-            "equations": self.compiled.equations.content_hash,
-            "calcium": self.calcium,
-            "weight": self.weight,
-            "level": name,
-            "down": self.states.low,
-            "up": self.states.high,
-            "training": f"{len(self.training.cases)} random trains, seed {self.seed}",
-            "budget": self.budget,
-            "rest": self.rest,
-            "solver": self.solver if isinstance(self.solver, str) else self.solver.name,
-            "rtol": self.rtol,
-            "versions": {"cascades": cascades.__version__, "numpy": np.__version__},
-        }
-        return dataclasses.replace(rule, name=name, provenance=provenance)
-
-    def level(
-        self, name: str, rule: CalciumRule, fitted: int, converged: bool | None, notes: tuple[str, ...] = ()
-    ) -> Level:
-        """Judge a rule; the errors become part of its provenance."""
-
-        def judge(answer: Answers) -> tuple[np.ndarray, np.ndarray]:
-            end, final = replay_cases(rule, self.jumps(answer), self.rest, steps=2 * STEPS)
-            return end, _outcome(final, rule, self.states.rho_star)
-
-        replay_cases(rule, _first(self.objective.jumps), self.rest)  # compiled before it is timed
-        certificate, seconds = self.certificate(judge, converged, notes)
-        overall = certificate.overall
-        errors = {"r2": overall.r2, "rmse": overall.rmse, "outcome_accuracy": overall.outcome_accuracy}
-        rule = dataclasses.replace(rule, provenance={**rule.provenance, "held_out": errors})
-        return Level(name, rule, certificate, seconds, fitted)
-
-    def certificate(
-        self,
-        judge: Callable[[Answers], tuple[np.ndarray, np.ndarray]],
-        converged: bool | None,
-        notes: tuple[str, ...],
-    ) -> tuple[Certificate, float]:
-        """Scores of a level that answers with efficacies, and its seconds per held-out run."""
-        star = self.states.rho_star
-        for answer in (self.training, *self.held_out.values()):
-            self.jumps(answer)  # what every level is given, so not part of its cost
-        usual = bool(np.nanmean(self.training.final > star) > 0.5)
-        clock = time.perf_counter()
-        said = {name: judge(answer) for name, answer in self.held_out.items()}
-        runs = 2 * sum(len(answer.cases) for answer in self.held_out.values())
-        seconds = (time.perf_counter() - clock) / max(1, runs)
-        families = {name: score(answer, *said[name], star, usual) for name, answer in self.held_out.items()}
-        together = [np.concatenate([said[name][i] for name in said]) for i in range(2)]
-        overall = score(joined(list(self.held_out.values())), together[0], together[1], star, usual)
-        trained = score(self.training, *judge(self.training), star, usual)
-        return Certificate(families, overall, trained, self.domain(), converged, notes), seconds
+    def objective(self) -> Objective:
+        return Objective(self.jumps(self.training), self.training, self.rest)
 
     def jumps(self, answer: Answers) -> Jumps:
         """The calcium jumps of its cases."""
@@ -373,28 +214,13 @@ class Derivation:
             "scale": (min(c.scale for c in cases), max(c.scale for c in cases)),
         }
 
-    # --- beside the levels ----------------------------------------------------------------------------
-
-    def thresholds(self) -> dict[str, Any]:
-        """Effective thresholds of the step rule beside the folds at constant calcium."""
-        entry: dict[str, Any] = {}
-        found = next((f for name, f in self.fits.items() if name.startswith("step thresholds")), None)
-        if found is not None:
-            for number in ("theta_d", "theta_p"):
-                entry[f"effective {number}"] = getattr(found.rule, number)
-                if self.budget == "full":
-                    self.progress(f"profile: {number}", 0.95)
-                    ends = fitting.profile_interval(found, number, self.objective)
-                    entry[f"effective {number}, 95 %"] = tuple(self.setting.threshold(x) for x in ends)
-        entry["physical (folds)"] = self.folds()
-        return entry
-
     def folds(self) -> list[float]:
         """Calcium levels at which a branch of equilibria through DOWN or UP folds."""
         from cascades.continuation import continuation
 
         found: list[float] = []
-        bounds = (0.2 * self.states.rest or 1e-3, 20.0 * self.states.potentiates)
+        reach = 20.0 * self.states.potentiates
+        bounds = (0.2 * self.states.rest or 1e-3, reach if np.isfinite(reach) else 2.0 * self.highest)
         for state in (self.states.down, self.states.up)[: 2 if self.states.is_bistable else 1]:
             start = dict(zip(self.clamped.state_names, map(float, state), strict=True))
             try:
@@ -416,23 +242,7 @@ class Derivation:
             "trace": self.drive.trace,
             "trace_r2": self.drive.trace_r2,
             "training": self.training,
+            "validation": self.validation,
             "held_out": self.held_out,
             "rest": self.rest,
-            "fits": dict(self.fits),
         }
-
-
-def _outcome(final: np.ndarray, rule: CalciumRule, rho_star: float) -> np.ndarray:
-    """Outcomes by the rule's own separatrix, on the scale of the model's."""
-    own_star = rho_star if rule.well == "table" else rule.rho_star
-    return np.where(final > own_star, np.maximum(final, rho_star + 1e-9), np.minimum(final, rho_star - 1e-9))
-
-
-def _half(calcium: np.ndarray, rate: np.ndarray) -> float:
-    """The least calcium at which a rate has half of its maximum."""
-    return float(calcium[np.argmax(rate >= 0.5 * rate.max())]) if rate.max() > 0.0 else float("inf")
-
-
-def _first(jumps: Jumps) -> Jumps:
-    n = int(jumps.offset[1])
-    return Jumps(jumps.times[:n], jumps.sizes[:n], jumps.offset[:2], jumps.end[:1])

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from cascades.compiler.derivatives import gradients
-from cascades.expression import ZERO
+from cascades.expression import ZERO, Expr
 from cascades.reduction.batch import Jumps
 from cascades.reduction.block import U
 from cascades.reduction.manifold import SlowManifold
 from cascades.reduction.source import compiled_function
 
-PIECE, STRETCH = 0.04, 2.5  # of the steps after a jump of calcium: the first [s], and the factor
+PIECE, STRETCH = 0.02, 3.0  # of the steps after a jump of calcium: the first [s], and the factor
 FIRST, LONGEST = 0.3, 60.0  # of the steps at rest: the first [s], and the limit
-TOLERANCE, SHORTEST = 2e-3, 1e-3  # error of the efficacy that a step may have, and its least length [s]
+TOLERANCE, SHORTEST = 5e-3, 1e-3  # error of the efficacy that a step may have, and its least length [s]
 SAFETY, GROWTH = 0.85, 4.0
 KEPT = 0.1  # what an error of a kept state, of its resting value, is worth as error of the efficacy
 GAMMA = 1.0 + math.sqrt(0.5)  # of ROS2, see Verwer et al. (1999) SIAM J. Sci. Comput. 20:1456
@@ -31,13 +32,7 @@ Replay = Callable[[Jumps, float], tuple[np.ndarray, np.ndarray]]
 def few_equations(manifold: SlowManifold, tau: float, tolerance: float = TOLERANCE) -> Replay:
     """A function of (jumps, rest) that gives efficacies as `replay_cases` does, for calcium that decays
     with `tau` [s]."""
-    where = {n: f"r[{i}]" for i, n in enumerate(manifold.kept)} | {U.name: "u"}
-    where |= {n: f"s[{i}]" for i, n in enumerate(manifold.sensors.names)}
-    factors = compiled_function(manifold.factors, where, "u, r, s")
-    rates = compiled_function(manifold.kept_rates, where, "u, r, s")
-    slopes = gradients(manifold.kept_rates, manifold.kept)
-    jacobian = compiled_function([row.get(n, ZERO) for row in slopes for n in manifold.kept], where, "u, r, s")
-    kernel = _kernel(factors, rates, jacobian)
+    kernel = _compiled(manifold.factors, manifold.kept_rates, manifold.kept, manifold.sensors.names)
     logs = np.log(manifold.excess)
     sensor = _cumulated(manifold.sensor_values, logs)
     scale = np.maximum(np.abs(manifold.start[:, 1 + manifold.corrections :]).max(axis=0), 1e-12)
@@ -52,6 +47,21 @@ def few_equations(manifold: SlowManifold, tau: float, tolerance: float = TOLERAN
         return out[:, :, 0], out[:, :, 1]
 
     return replay
+
+
+@lru_cache(maxsize=8)
+def _compiled(
+    factors: tuple[Expr, ...], kept_rates: tuple[Expr, ...], kept: tuple[str, ...], sensors: tuple[str, ...]
+) -> Any:
+    """The loop over cases for these formulas; one for all manifolds of a block."""
+    where = {n: f"r[{i}]" for i, n in enumerate(kept)} | {U.name: "u"}
+    where |= {n: f"s[{i}]" for i, n in enumerate(sensors)}
+    slopes = gradients(kept_rates, kept)
+    return _kernel(
+        compiled_function(factors, where, "u, r, s"),
+        compiled_function(kept_rates, where, "u, r, s"),
+        compiled_function([row.get(n, ZERO) for row in slopes for n in kept], where, "u, r, s"),
+    )
 
 
 def _cumulated(table: np.ndarray, logs: np.ndarray) -> np.ndarray:
@@ -169,7 +179,11 @@ def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
                             _means(sensor, level - passed / tau, level - (passed + step) / tau, span, s)
                         else:
                             s[:] = resting
-                        error = KEPT * keep(r, y[0, 0], step, s, scale, w, flat, a, middle, new_r) if k > 0 else 0.0
+                        error = (
+                            KEPT * keep(r, y[0, 0], step, s, scale, w, flat, a, middle, new_r)
+                            if k > 0
+                            else 0.0
+                        )
                         for i in range(2):
                             moved = move(y[i], middle, step, s, push, pull, top, w, phi, a, along, new_y[i])
                             error = max(error, moved)

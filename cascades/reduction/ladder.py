@@ -48,8 +48,8 @@ class Level:
 class RuleLadder(Sequence[Level]):
     """Levels from the most faithful to the simplest.
 
-    chosen : the cheapest level whose held-out rmse is within `tolerance`; without a tolerance, or if
-        none is, the CalciumRule with the fewest wrong outcomes.
+    chosen : the cheapest level whose rmse on the validation set is within `tolerance`; without a
+        tolerance, or if none is, the CalciumRule with the fewest wrong outcomes there.
     full_cost : seconds of computing per protocol of the full model.
     thresholds : the effective thresholds of the fitted step rule, with 95 % profile intervals, beside
         the physical ones (folds at constant calcium).
@@ -114,7 +114,7 @@ class RuleLadder(Sequence[Level]):
 
     @property
     def _is_met(self) -> bool:
-        return self.tolerance is not None and self.chosen.certificate.overall.rmse <= self.tolerance
+        return self.tolerance is not None and self.chosen.certificate.validation.rmse <= self.tolerance
 
     def to_json(self) -> str:
         """Every number of every certificate, and the rules, as JSON."""
@@ -166,7 +166,7 @@ def derive_rule(
         derive the rule, and the rule is judged by spikes through the whole model.
     weight : state or observable that the rule stands for
     tolerance : float, optional
-        Root-mean-square error of the efficacy that the chosen level may have on held-out protocols.
+        Root-mean-square error of the efficacy that the chosen level may have on the validation protocols.
     along : mapping of a parameter to its values, optional
         The rule as a function of slow variables: a `SlidingRule` instead of a ladder.
     drive : CalciumTrace, optional
@@ -189,6 +189,7 @@ def derive_rule(
     """
     from cascades.reduction.derivation import Derivation
     from cascades.reduction.families import BUDGETS
+    from cascades.reduction.levels import levels_of, thresholds_of
     from cascades.solvers import DEFAULT
 
     if budget not in BUDGETS:
@@ -206,15 +207,15 @@ def derive_rule(
         return slide(compiled, calcium, weight, along, tolerance=tolerance, progress=progress, **settings)
     begin = time.perf_counter()
     derivation = Derivation(compiled, calcium, weight, progress=progress or _silent, **settings)
-    levels = derivation.levels()
+    levels, fits = levels_of(derivation)
     ladder = RuleLadder(
         levels=levels,
         chosen=choose(levels, tolerance),
         tolerance=tolerance,
         full_cost=derivation.full_cost,
-        thresholds=derivation.thresholds(),
+        thresholds=thresholds_of(derivation, fits),
         notes=tuple(derivation.notes),
-        details=derivation.details(),
+        details={**derivation.details(), "fits": fits},
     )
     return dataclasses.replace(ladder, details={**ladder.details, "seconds": time.perf_counter() - begin})
 
@@ -224,7 +225,7 @@ def choose(levels: Sequence[Level], tolerance: float | None) -> Level:
     if not levels:
         raise RuleError("ladder", "it has no level")
     if tolerance is not None:
-        good = [level for level in levels if level.certificate.overall.rmse <= tolerance]
+        good = [level for level in levels if level.certificate.validation.rmse <= tolerance]
         if good:
             return min(good, key=lambda level: level.cost)
     rules = [level for level in levels if level.is_exportable] or list(levels)
@@ -233,8 +234,8 @@ def choose(levels: Sequence[Level], tolerance: float | None) -> Level:
 
 def _misses(level: Level) -> tuple[float, float]:
     """Wrong outcomes, then the error of the efficacy: memory is what a network needs first."""
-    overall = level.certificate.overall
-    return 1.0 - overall.outcome_accuracy, overall.rmse
+    seen = level.certificate.validation
+    return 1.0 - seen.outcome_accuracy, seen.rmse
 
 
 def _number(value: float | None) -> str:

@@ -82,7 +82,7 @@ class Curve:
 
 
 def curve_through(x: np.ndarray, rho: np.ndarray, resting: np.ndarray) -> Curve:
-    """The polynomial curve that snapshots x, shape (snapshots, n), follow best, through the resting states."""
+    """The polynomial that snapshots x, shape (snapshots, n), follow best, through the resting states."""
     bins = np.clip((rho / max(rho.max(), 1e-9) * BINS).astype(int), 0, BINS - 1)
     counts = np.bincount(bins, minlength=BINS)
     weight = np.sqrt(np.append(1.0 / counts[bins], [RESTING, RESTING]))

@@ -22,12 +22,14 @@ import numpy as np
 
 from cascades.compiler.compiled import CompiledModel
 from cascades.errors import RuleError, UnknownName
-from cascades.reduction import fit as fitting
 from cascades.reduction.batch import jumps_of, replay_cases
 from cascades.reduction.certificate import Score, joined, score
 from cascades.reduction.cut import clamp
-from cascades.reduction.derivation import Derivation, _outcome
+from cascades.reduction.derivation import Derivation
+from cascades.reduction.fit import Objective, fit, fit_near
+from cascades.reduction.forms import Form, step_form
 from cascades.reduction.ladder import Report
+from cascades.reduction.levels import GENERATIONS, SEARCH, by_own_separatrix, named
 from cascades.reduction.rule import CalciumRule
 from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
 
@@ -147,15 +149,14 @@ def slide(
     base = Derivation(
         compiled, calcium, weight, progress=lambda what, done: watch(what, 0.2 * done), **settings
     )
-    step = base.fitted(fitting.step_form(base.setting))
-    if not isinstance(step.rule, CalciumRule):
-        raise RuleError("sliding rule", "the fitted step rule is missing")
-    rule = _refit(base, step.rule, base.fits[step.name].x, base)
+    search = {"generations": GENERATIONS["quick"], "evaluations": SEARCH, "seed": base.seed}
+    step = fit(step_form(base.setting), base.objective, **search)
+    rule = _refit(base, named(base, step.rule, step.form.name), step.x, base)
     settings["drive"] = base.drive.trace if base.is_input else None
     jobs = [(name, sorted({*map(float, values), standing[name]})) for name, values in along.items()]
     total = sum(2 * len(values) for _, values in jobs)
     done, axes, checks, notes = 0, [], [], list(base.notes)
-    start = base.fits[step.name].x.copy()
+    start = step.x.copy()
     start[:2] = [math.log10(getattr(rule, n) - base.setting.trace.rest) for n in SLIDING[:2]]
     start[2:4] = [math.log10(getattr(rule, n)) for n in SLIDING[2:]]
     for name, values in jobs:
@@ -220,20 +221,20 @@ def _at(
 
 def _refit(moved: Derivation, rule: CalciumRule, start: np.ndarray, base: Derivation) -> CalciumRule:
     """Thresholds and rates again, the well and the trace kept."""
-    form = fitting.step_form(base.setting)
+    form = step_form(base.setting)
 
     def build(x: np.ndarray) -> CalciumRule:
         return dataclasses.replace(
             form.build(np.append(x, start[4:])), provenance=rule.provenance, name=rule.name
         )
 
-    narrow = fitting.Form("sliding step", form.numbers[:4], form.low[:4], form.high[:4], build)
+    narrow = Form("sliding step", form.numbers[:4], form.low[:4], form.high[:4], build)
     objective = _Priced(jumps_of(moved.training.cases, rule.calcium), moved.training, moved.rest, rule)
-    return fitting.fit_near(narrow, objective, start[:4], evaluations=400).rule
+    return fit_near(narrow, objective, start[:4], evaluations=400).rule
 
 
 @dataclass(frozen=True, eq=False)
-class _Priced(fitting.Objective):
+class _Priced(Objective):
     """The loss, and a price on leaving `rule`: what random trains do not tell stays where it was."""
 
     rule: CalciumRule
@@ -250,5 +251,5 @@ def _check(moved: Derivation, at: Mapping[str, float], result: SlidingRule) -> C
     scores = []
     for rule in (result.at(**at), result.rule):
         end, final = replay_cases(rule, jumps_of(whole.cases, rule.calcium), moved.rest)
-        scores.append(score(whole, end, _outcome(final, rule, star), star, usual))
+        scores.append(score(whole, end, by_own_separatrix(final, rule, star), star, usual))
     return Check(dict(at), *scores)

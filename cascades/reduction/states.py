@@ -21,7 +21,8 @@ from cascades.solvers import Solver
 LEVELS = 33  # of calcium, from rest to a hundred times rest
 RANGE = 100.0
 EXPOSURE = 300.0  # [s]
-SETTLING = 6000.0  # [s]
+SETTLING, LONGEST = 6000.0, 1e6  # [s] to rest in, and the limit for models with very slow states
+RELAXATIONS = 5.0  # of the slowest mode, in that time
 SAME = 1e-3  # weights closer than this part of their range belong to one state
 
 
@@ -73,12 +74,16 @@ def resting_states(
     """Expose, rest, and sort.  Raises RuleError if calcium moves nothing."""
     scale = rest if rest > 0.0 else 0.1
     levels = rest + np.append(0.0, scale * np.geomspace(0.03, RANGE, LEVELS - 1))
-    before = simulate(clamped, [0.0, SETTLING], values={calcium: rest}, solver=solver, rtol=rtol)
+    before = simulate(clamped, [0.0, LONGEST], values={calcium: rest}, solver=solver, rtol=rtol)
     start = _by_name(clamped, before.values[:, -1])
+    slow = _rates(clamped, calcium, rest, before.values[0, -1])
+    settling = (
+        float(np.clip(RELAXATIONS / max(float(slow[0]), 1e-12), SETTLING, LONGEST)) if slow.size else SETTLING
+    )
     exposed = simulate(
         clamped, [0.0, EXPOSURE], values={calcium: levels}, initial=start, solver=solver, rtol=rtol
     )
-    times = np.concatenate([[0.0], np.geomspace(1.0, SETTLING, 60)])
+    times = np.concatenate([[0.0], np.geomspace(1.0, settling, 60)])
     after = simulate(
         clamped, times, values={calcium: rest}, initial=_by_name(clamped, exposed.values[:, -1]),
         solver=solver, rtol=rtol,
@@ -126,7 +131,7 @@ def _bistable(
     down, up = states
     low, high = weights
     p = clamped.parameter_array({calcium: rest})
-    healed = 2.0 / float(slowest[min(1, slowest.size - 1)])
+    healed = min(2.0 / float(slowest[min(1, slowest.size - 1)]), 0.25 * float(after.times[-1]))
     times = np.concatenate([[0.0], healed * np.geomspace(1.0, 40.0, 40)])
     left, right = 0.0, 1.0
     slow = after.times >= healed  # none where something of the model relaxes for longer than the run
