@@ -30,6 +30,7 @@ from cascades.solvers import Solver
 
 SHORTEST_REST, LONGEST_REST = 60.0, 3600.0  # [s] before an outcome is read
 RELAXATIONS = 8.0  # of the slowest mode, in that rest
+FASTEST = 20.0  # [1/s] relaxation of a weight that remembers more than calcium itself does
 
 
 class Derivation:
@@ -81,6 +82,12 @@ class Derivation:
         found = resting_states(
             self.clamped, self.calcium, self.weight, self.resting_calcium, solver=self.solver, rtol=self.rtol
         )
+        if not found.is_bistable and found.slowest.size and found.slowest[0] > FASTEST:
+            raise RuleError(
+                self.weight,
+                f"no slow variable: it is at rest within {1e3 / found.slowest[0]:.2g} ms of every change of "
+                f"{self.calcium}, so that nothing is remembered and there is no rule to derive",
+            )
         if not found.is_bistable:
             self.notes.append("the model has one resting state: the rule is graded, UP means rho > 0.5")
         elif found.count > 2:

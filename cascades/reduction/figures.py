@@ -66,16 +66,16 @@ def well(ladder: RuleLadder, axes: Axes) -> Axes:
 
 
 def accuracy(ladder: RuleLadder, axes: Axes) -> Axes:
-    """Held-out error of each level against its cost; the outcome accuracy is written beside it."""
-    for level in ladder:
+    """Held-out error of each level against its cost; the outcome accuracy is in the legend."""
+    for i, level in enumerate(ladder, start=1):
         overall = level.certificate.overall
-        axes.plot(1e3 * level.cost, overall.rmse, "o", color=BAD if level is ladder.chosen else GOOD)
-        label = axes.annotate(
-            f"{level.name} ({overall.outcome_accuracy:.2f})", (1e3 * level.cost, overall.rmse), fontsize=7,
-            xytext=(3, 3), textcoords="offset points",
-        )  # fmt: skip
-        label.set_in_layout(False)  # it may stand over the edge
-    axes.margins(x=0.25, y=0.15)
+        place = (1e3 * level.cost, overall.rmse)
+        color = BAD if level is ladder.chosen else GOOD
+        axes.plot(*place, "o", color=color, label=f"{i} {level.name} ({overall.outcome_accuracy:.2f})")
+        axes.annotate(str(i), place, fontsize=8, xytext=(4, 3), textcoords="offset points")
+    axes.margins(x=0.15, y=0.15)
+    axes.set_ylim(bottom=0.0, top=1.9 * max(level.certificate.overall.rmse for level in ladder))
+    axes.legend(fontsize=6, loc="upper left", handlelength=0.5)
     axes.axvline(1e3 * ladder.full_cost, color=INK, lw=0.6, ls=":")
     axes.set(xlabel="cost of one protocol [ms]; dotted: full model", ylabel="held-out rmse", xscale="log")
     axes.set_title("levels (outcome accuracy)")

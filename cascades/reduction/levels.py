@@ -30,7 +30,7 @@ CORRECTIONS = (1, 0)  # coordinates beside the curve, of the few-equation levels
 # evaluations of each fit
 GENERATIONS = {"full": 40, "quick": 16}  # of the global search for the simplest form
 SEARCH = 600
-RICHER = {"table": 250, "hill": 700, "general": 1200, "two": 2200}
+RICHER = {"table": 500, "hill": 700, "general": 1200, "two": 2200}
 
 Judge = Callable[[Answers], tuple[np.ndarray, np.ndarray]]
 
@@ -51,6 +51,11 @@ def _exact(known: Derivation) -> list[Level]:
         known.clamped, known.calcium, known.weight, known.states, known.drive.trace, known.highest
     )
     if found is None:
+        if known.clamped.state_names == (known.weight,):
+            known.notes.append(
+                "the model is one equation, but no rule: its rates are not affine in the efficacy, or are "
+                "negative somewhere; rules are fitted to it instead"
+            )
         return []
     known.notes.append("the model is a calcium rule; the exact level is read off its equations")
     return [_level(known, "exact", found, 0, None)]
