@@ -208,9 +208,12 @@ def derive_rule(
     begin = time.perf_counter()
     derivation = Derivation(compiled, calcium, weight, progress=progress or _silent, **settings)
     levels, fits = levels_of(derivation)
+    chosen = choose(levels, tolerance)
+    if _is_worthless(chosen):
+        derivation.notes.append("no rule beats the rules that need no calcium; do not use one for this model")
     ladder = RuleLadder(
         levels=levels,
-        chosen=choose(levels, tolerance),
+        chosen=chosen,
         tolerance=tolerance,
         full_cost=derivation.full_cost,
         thresholds=thresholds_of(derivation, fits),
@@ -236,6 +239,12 @@ def _misses(level: Level) -> tuple[float, float]:
     """Wrong outcomes, then the error of the efficacy: memory is what a network needs first."""
     seen = level.certificate.validation
     return 1.0 - seen.outcome_accuracy, seen.rmse
+
+
+def _is_worthless(level: Level) -> bool:
+    """Whether neither its outcomes nor its efficacies are better than what needs no calcium."""
+    seen = level.certificate.validation
+    return seen.outcome_accuracy <= max(seen.no_change, seen.majority) and (seen.r2 or 0.0) <= 0.0
 
 
 def _number(value: float | None) -> str:
