@@ -35,7 +35,8 @@ def fit(
     force: FORCE = False,
     json: JSON = False,
 ) -> None:
-    """Fit a PEtab problem from many starts; --out gets fit.html, starts.csv and parameters.csv."""
+    """Fit a PEtab problem from many starts; --out gets fit.html, starts.csv, directions.csv and a
+    table per profile."""
     from cascades.fitting import FitProblem, identifiability, profile
     from cascades.fitting import fit as fit_problem
 
@@ -64,6 +65,8 @@ def fit(
             (folder / "fit.html").write_text(render(fit_page(result, local, found)), encoding="utf-8")
             result.to_dataframe().to_csv(folder / "starts.csv", index=False)
             local.to_dataframe().to_csv(folder / "directions.csv", index=False)
+            for one in found:
+                one.to_dataframe().to_csv(folder / f"profile_{one.name}.csv", index=False)
     if json:
         print_json({"objective": result.best.objective, "values": result.values, "starts": result.starts})
         return

@@ -38,6 +38,10 @@ class FailedExperiment:
     reason: str
     values: Mapping[str, float]
 
+    def __str__(self) -> str:
+        at = ", ".join(f"{name} = {value:.6g}" for name, value in self.values.items())
+        return f"{self.experiment} at time {self.time:.6g}: {self.reason} ({at})"
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -77,6 +81,11 @@ class Objective:
 
     def __init__(self, problem: FitProblem, rtol: float = RTOL):
         self.problem, self.rtol = problem, rtol
+        self.forget_failures()
+
+    def forget_failures(self) -> None:
+        """Begin to count failed simulations anew."""
+        self.n_failures, self.last_failure = 0, ""
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -195,6 +204,8 @@ class Objective:
                     sheet.n_failed += 1
                 else:
                     sheet.terms[feature.id] = found
+        for failure in (failure for sheet in sheets for failure in sheet.failures):
+            self.n_failures, self.last_failure = self.n_failures + 1, str(failure)
         return [sheet.compare() for sheet in sheets]
 
     def _directions(self, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -126,10 +126,13 @@ def optimise_from(problem: FitProblem, start: int, search: Search) -> StartResul
     """One start.  Never raises for a model that cannot be integrated."""
     follow = {"trust region": _trust_region, "least squares": _least_squares, "cma": _cma}[search.method]
     hierarchy = Hierarchy(problem.objective)
+    problem.objective.forget_failures()
     x0 = starting_point(problem, start, search)
     first = _height(problem, hierarchy.complete(x0[None])[0])
     x, evaluations, status = follow(problem, hierarchy, x0, search.seed + start)
-    return StartResult(start, first, _height(problem, x), tuple(map(float, x)), evaluations, status)
+    height = _height(problem, x)
+    failures = problem.objective.n_failures, problem.objective.last_failure
+    return StartResult(start, first, height, tuple(map(float, x)), evaluations, status, *failures)
 
 
 def _height(problem: FitProblem, x: np.ndarray) -> float:

@@ -17,6 +17,8 @@ from cascades.fitting.identifiability import identifiability
 from cascades.fitting.trust_region import trust_region
 
 if TYPE_CHECKING:
+    import pandas
+
     from cascades.fitting.problem import FitProblem
     from cascades.fitting.result import FitResult
 
@@ -49,6 +51,12 @@ class Profile:
     interval: tuple[float, float]
     verdict: str
     limited_by: tuple[str, ...]
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per point."""
+        import pandas
+
+        return pandas.DataFrame({self.name: self.x, "objective": self.objective})
 
     def plot(self, axes: Any = None) -> Any:
         from matplotlib import pyplot

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StartResult:
-    """One start.  `objective` is minus the log-posterior at `x`; `status` says how the search ended."""
+    """One start.  `objective` is minus the log-posterior at `x`; `status` says how the search ended.
+
+    n_failures : simulations that failed on the way, each a penalty
+    a_failure : the last of them: experiment, time, reason and parameters
+    """
 
     start: int
     first_objective: float
@@ -23,6 +27,8 @@ class StartResult:
     x: tuple[float, ...]
     evaluations: int
     status: str
+    n_failures: int = 0
+    a_failure: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,8 @@ class FitResult:
                     "first objective": result.first_objective,
                     "evaluations": result.evaluations,
                     "status": result.status,
+                    "failed simulations": result.n_failures,
+                    "a failure": result.a_failure,
                     **estimated,
                 }
             )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cascades.expression import to_text
+from cascades.fitting.features import Measured
 from cascades.fitting.identifiability import Identifiability
 from cascades.fitting.profile import Profile
 from cascades.fitting.result import FitResult
@@ -30,13 +32,16 @@ def fit_page(result: FitResult, local: Identifiability, profiles: Sequence[Profi
         (f"{-result.best.objective:.6g}", "log-posterior of the best start"),
         (f"{reached} of {len(heights)}", "starts within 0.001 of the best"),
         (f"{local.rank} of {n_names}", "directions of the parameters that the data see"),
-        (str(n_data), f"measurements in {len(problem.experiments)} experiments"),
+        (str(n_data + len(problem.features)), f"data in {len(problem.experiments)} experiments"),
     ]
     sections = [
-        Section("Model and data", (), [Picture(compare(result), "Every measurement against the best fit.")]),
+        _data_section(result),
         Section(
             "Optimisation",
-            ("A plateau of equal optima that many starts reach is the sign of a trustworthy optimum.",),
+            (
+                "A plateau of equal optima that many starts reach is the sign of a trustworthy optimum.",
+                *_failures(result),
+            ),
             [Picture(waterfall(result), "Objective of every start above the best one, sorted.")],
             [_starts(result)],
         ),
@@ -58,6 +63,37 @@ def fit_page(result: FitResult, local: Identifiability, profiles: Sequence[Profi
         sections=sections,
         facts=facts,
     )
+
+
+def _data_section(result: FitResult) -> Section:
+    pictures = [Picture(compare(result), "Every measurement against the best fit.")]
+    tables = [_features(result)] if result.problem.features else []
+    return Section("Model and data", (), pictures if result.problem.measurements else [], tables)
+
+
+def _features(result: FitResult) -> Table:
+    problem = result.problem
+    terms = problem.objective.evaluate(np.array(result.best.x), slopes=False).terms
+    rows = []
+    for feature in problem.features:
+        term, statement = terms.get(feature.id), feature.statement
+        said = (
+            f"{statement.value:.6g}"
+            if isinstance(statement, Measured)
+            else f"between {to_text(statement.low)} and {to_text(statement.high)}"
+        )
+        found = (term.quantity, term.log_likelihood) if term else ("failed", "")
+        rows.append((feature.id, feature.experiment, said, *found))
+    return Table(("feature", "experiment", "measured", "best fit", "log-likelihood"), rows)
+
+
+def _failures(result: FitResult) -> list[str]:
+    failed = [start for start in result.starts if start.n_failures]
+    if not failed:
+        return ["No simulation failed."]
+    total = sum(start.n_failures for start in failed)
+    where = f"{total} simulations failed on the way of {len(failed)} starts and were given a penalty"
+    return [f"{where}; one of them: {failed[0].a_failure}."]
 
 
 def _warnings(local: Identifiability) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ import pytest
 pytest.importorskip("fides")
 
 from cascades.errors import OutputExists, UnknownName
-from cascades.fitting import fit, profile
+from cascades.expression import symbol
+from cascades.fitting import FitError, fit, profile
+from cascades.fitting.optimise import Search, starting_point
+from cascades.fitting.problem import Experiment, Period
 from tests.fitting.problems import TRUE, decay_problem
 
 STARTS = 6
@@ -59,3 +63,36 @@ def test_the_profile_brackets_the_truth(result):
     low, high = (10.0**edge for edge in found.interval)
     assert low < TRUE["k"] < high
     assert high / low < 1.2
+
+
+def test_failures_on_the_way_are_in_the_table():
+    problem = decay_problem()
+    broken = Experiment("one", (Period(0.0, {"A": symbol("scale") / 0.0}),))
+    failing = replace(problem, experiments=(broken, problem.experiments[1]))
+    table = fit(failing, starts=1, seed=0, screened=1).to_dataframe()
+    assert table["failed simulations"][0] > 0
+    assert table["a failure"][0].startswith(
+        "one at time 0: an initial value or a parameter is not finite (k = "
+    )
+
+
+def test_the_first_starts_search_from_the_guesses(tmp_path):
+    problem = decay_problem()
+    guess = problem.nominal + 0.01
+    found = fit(problem, starts=2, seed=0, screened=1, guesses=[guess], folder=tmp_path)
+    by_start = {start.start: start for start in found.starts}
+    search = Search("trust region", 0, 1, (tuple(guess),))
+    np.testing.assert_array_equal(starting_point(problem, 0, search), guess)
+    assert by_start[0].objective == pytest.approx(by_start[1].objective, abs=1e-6)
+
+
+def test_more_starts_are_added_to_a_folder(tmp_path):
+    problem = decay_problem()
+    fit(problem, starts=2, seed=3, folder=tmp_path)
+    more = fit(problem, starts=3, seed=3, folder=tmp_path)
+    assert more.to_dataframe().equals(fit(problem, starts=3, seed=3).to_dataframe())
+
+
+def test_least_squares_are_refused_where_squares_do_not_add_up():
+    with pytest.raises(FitError, match="use trust region"):
+        fit(decay_problem(distribution="laplace"), starts=1, seed=0, method="least squares")
