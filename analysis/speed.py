@@ -1,6 +1,6 @@
 """How fast: every performance figure of the package, with its bar.
 
-`python -m analysis speed [--only engine|sensitivities|continuation|network|fitting] [--quick]`
+`python -m analysis speed [--only engine|sensitivities|continuation|network|fitting|spine] [--quick]`
 
 Ratios are taken side by side in one process, on one thread, as medians of CPU time.  A section whose
 peers are not installed leaves their rows out.  The table goes to docs/speed.md, its plot to

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cascades.card import ModelCard
-from cascades.claims import comparison
+from cascades.claims import comparison, timecourse
 from cascades.claims.subject import Subject
 from cascades.compiler.compiled import compile_model
 from cascades.sbml.antimony import to_sbml
@@ -94,3 +94,19 @@ def test_no_crossover_is_not_a_number():
     rule = subject_of("c = 0; w = 10; c' = -c; w' = 0.01 * c")
     found = comparison.crossover_rate(rule, "w", rates=[1.0, 2.0], count=5, rest=0.0, target="c")
     assert np.isnan(found)
+
+
+def test_a_crossover_moves_with_the_balance():
+    """The balance lies at half the rate if c has to be half as large."""
+    rule = subject_of("c = 0; w = 10; theta = 5; c' = -c; w' = 0.01 * (c - theta)")
+    experiment = {"rates": [1.0, 2.5, 2.6, 5.0, 5.2, 8.0], "count": 200, "rest": 0.0, "target": "c"}
+    found = comparison.crossover_shift(rule, "w", values={"theta": 2.5}, against={"values": {}}, **experiment)
+    assert found == pytest.approx(2.5 * 200.0 / 197.5 - 5.0 * 200.0 / 195.0, abs=0.02)
+
+
+def test_a_value_over_that_at_a_given_time():
+    decay = subject_of("x = 8; x' = -x")
+    (found,) = timecourse.at(decay, "x", time=3.0, relative=1.0, samples=4)
+    assert found == pytest.approx(math.exp(-2.0), rel=1e-6)
+    (whole,) = timecourse.at(decay, "x", time=1.0, relative=True)
+    assert whole == pytest.approx(math.exp(-1.0), rel=1e-6)
