@@ -73,10 +73,10 @@ def run_chain(
             progress=lambda what, done: report(done),
         )  # fmt: skip
     spine = spiking(compiled, calcium, weight, ladder)
-    with step("LTP and LTD protocols"):
-        ltp, ltd = potentiation(spine), depression(spine)
     with step("equilibria and branches"):
         found = diagram(compiled, calcium, weight)
+    with step("LTP and LTD protocols"):
+        ltp, ltd = potentiation(spine, found), depression(spine, found)
     with step("spike timing and frequency, full model and rule") as report:
         both = curves(spine, ladder.rule, report=report)
     network = assembly_network(ladder.rule, seed=seed)
