@@ -27,10 +27,10 @@ from cascades.reduction import CalciumRule, published_rule
 PLAIN = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
 SILENT_HOURS = 4.0
 LATE = TagAndCapture(interval=6_000.0)
-GONE = 0.05  # a correlation below this is a memory lost
+GONE = 0.1  # a correlation below this is a memory lost
 # Targets
 EXPONENTIAL = 0.98  # R2 of the logarithm of the correlation against time
-CASCADE_KEEPS = 0.1  # when the synapse without a cascade is at GONE
+CASCADE_KEEPS = 2.0 * GONE  # when the synapse without a cascade is at GONE
 SLIDING_GAIN = 1.5  # in lifetime
 CONSOLIDATED = 0.5  # correlation left at the end
 Curve = tuple[np.ndarray, np.ndarray]
@@ -133,7 +133,7 @@ def claims(curves: dict[str, Curve]) -> list[tuple[str, float, float]]:
     late = curves[f"tag and capture, {SILENT_HOURS:g} silent hours"][1][-1]
     return [
         ("the threshold rule forgets exponentially: R2 of the logarithm", EXPONENTIAL, float(r2)),
-        ("correlation that a cascade keeps where two strengths alone are at 0.05", CASCADE_KEEPS, cascade),
+        ("correlation that a cascade keeps where two strengths alone are at 0.1", CASCADE_KEEPS, cascade),
         ("lifetime with a sliding threshold, over that without", SLIDING_GAIN, float(gain)),
         ("correlation at the end after silent hours of consolidation", CONSOLIDATED, float(late)),
     ]
