@@ -4,8 +4,8 @@ Claim: from the authors' start values (Eriksson et al. 2019) a fit to Bradshaw 2
 2010 and Stemmer & Klee 1994 lowers chi2 several times, within their own prior (a standard deviation of 2.5
 in every logarithm).  Then every experiment in turn is left out, the rest is fitted from the same start
 values, and the experiment is predicted: a prediction counts if it is better than that of the start values,
-which were made with all experiments in view, and holds if its chi2 is below twice its number of points.  That is lenient: the stated errors are so wide
-that the fit to all has a chi2 of 0.04 per point.
+which were made with all experiments in view, and holds if its chi2 is below twice its number of points.
+That is lenient: the stated errors are so wide that the fit to all has a chi2 of 0.04 per point.
 """
 
 from __future__ import annotations

@@ -66,9 +66,12 @@ def fit_page(result: FitResult, local: Identifiability, profiles: Sequence[Profi
 
 
 def _data_section(result: FitResult) -> Section:
-    pictures = [Picture(compare(result), "Every measurement against the best fit.")]
-    tables = [_features(result)] if result.problem.features else []
-    return Section("Model and data", (), pictures if result.problem.measurements else [], tables)
+    pictures, tables = [], []
+    if result.problem.measurements:
+        pictures.append(Picture(compare(result), "Every measurement against the best fit."))
+    if result.problem.features:
+        tables.append(_features(result))
+    return Section("Model and data", (), pictures, tables)
 
 
 def _features(result: FitResult) -> Table:
