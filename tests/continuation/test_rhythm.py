@@ -67,6 +67,16 @@ def test_folds_of_the_frequency_curve_are_where_simulations_flip(driven_switch, 
     assert after(first.value * 1.1) > 0.5
 
 
+def test_a_fold_in_amplitude_is_the_fold_in_frequency(driven_switch, frequency_branch):
+    """At the rate at which pulses of size 1 flip the switch, size 1 is the one that does."""
+    rate = frequency_branch.of_kind("fold of cycles")[0].value
+    branch = rhythmic_orbits(
+        driven_switch, Rhythm(rate, (Pulse("c", 0.5),)), "size c", (0.5, 2.0), resolution=RESOLUTION
+    )
+    fold = branch.of_kind("fold of cycles")[0]
+    assert_allclose(fold.value, 1.0, rtol=1e-6)
+
+
 def test_table(frequency_branch):
     table = frequency_branch.to_dataframe()
     assert list(table.columns[:3]) == ["rate", "period", "is_stable"]
