@@ -33,6 +33,7 @@ CORNERS, RANDOM_STARTS = 12, 12
 FOLLOWED = 2  # parameters in which found equilibria are followed
 REACH = 30.0  # by this factor, both ways
 MOST_ROOTS = 50
+FITS, FITTED = 100, 1e-12  # passes of proportional fitting at most, and the gap at which it ends
 _SETTINGS = ContinuationSettings(largest_step=0.4, most_points=400)
 
 
@@ -171,11 +172,13 @@ def _on_simplex(
     y = share * size
     if isinstance(problem, ModelProblem) and problem.equations.conserved:
         weights, totals = problem.total_weights(q)
-        for _ in range(100):
+        for _ in range(FITS):
             for row, total in zip(weights, totals, strict=True):
                 now = row @ y
                 if now > 0.0:
                     y[row > 0.0] *= total / now
+            if np.allclose(weights @ y, totals, rtol=FITTED, atol=0.0):
+                break
     x = y[own]
     if rng is not None:
         signs = np.where(problem.is_positive, 1.0, rng.choice([-1.0, 1.0], x.size))

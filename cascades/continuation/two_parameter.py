@@ -34,6 +34,7 @@ from cascades.continuation.one_parameter import INTERRUPTED, reversed_point, sta
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Scaled, make_axis, scaled
 from cascades.continuation.settings import ContinuationSettings
+from cascades.errors import ContinuationError
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
@@ -67,7 +68,7 @@ def fold_curve(
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, ContinuationError
     """
     settings = settings or ContinuationSettings()
     coordinates, u = _coordinates(compiled, fold, parameters, bounds, settings)
@@ -117,11 +118,8 @@ def _each_once(
 def _is_on(curve: Branch, point: SpecialPoint) -> bool:
     """Whether a curve comes by a point where it passes the point's value of the second parameter."""
     first, second = curve.parameters
-    names = point.problem.parameter_names if point.problem else ()
-    known = dict(zip(names, point.q, strict=True))
-    if second not in known:  # a conserved total that was not free on the branch
-        return False
-    own = known[second]
+    _, q = state_and_values(curve.problem, point)
+    own = q[curve.problem.index(second)]
     x, y = curve[first], curve[second]
     for i in range(len(curve) - 1):
         if (y[i] - own) * (y[i + 1] - own) <= 0.0 and y[i] != y[i + 1]:
@@ -146,7 +144,7 @@ def hopf_curve(
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, ContinuationError
     """
     settings = settings or ContinuationSettings()
     coordinates, u = _coordinates(compiled, hopf, parameters, bounds, settings)
@@ -156,7 +154,9 @@ def hopf_curve(
     if omega <= 0.0 and pairs.size:
         omega = float(pairs[np.argmin(np.abs(pairs.real))].imag)
     if omega <= 0.0:
-        raise ValueError("the start of a Hopf curve must be a Hopf point: no eigenvalue is complex there")
+        raise ContinuationError(
+            "the start of a Hopf curve must be a Hopf point: no eigenvalue is complex there"
+        )
     system, start = hopf_system(coordinates, u, omega**2)
     return _two_ways(_HopfTests(system), start, parameters, settings)
 
@@ -169,7 +169,7 @@ def _coordinates(
     settings: ContinuationSettings,
 ) -> tuple[Scaled, np.ndarray]:
     if len(parameters) != 2 or len(bounds) != 2 or parameters[0] == parameters[1]:
-        raise ValueError(
+        raise ContinuationError(
             f"two different parameters and two ranges are needed (got {list(parameters)}, {list(bounds)})"
         )
     problem = as_problem(compiled, parameters)
@@ -180,11 +180,11 @@ def _coordinates(
     ]
     for name, axis in zip(parameters, axes, strict=True):
         if not axis.low <= q[axis.k] <= axis.high:
-            raise ValueError(
+            raise ContinuationError(
                 f"{name} = {q[axis.k]:.6g} at the start lies outside of its range {axis.low:g}, {axis.high:g}"
             )
         if not np.any(problem.parameter_derivative(x * 1.01 + 1e-3 * problem.scale, q, axis.k)):
-            raise ValueError(f"no rate depends on {name}: there is nothing to follow")
+            raise ContinuationError(f"no rate depends on {name}: there is nothing to follow")
     coordinates = scaled(problem, q, axes, x)
     return coordinates, coordinates.pack(x, q)
 

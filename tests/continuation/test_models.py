@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from cascades import compile_model, load_model
 from cascades.compiler.compiled import CompiledModel
 from cascades.compiler.equations import Equations
-from cascades.continuation import as_problem, branches, continuation, equilibria
+from cascades.continuation import as_problem, branches, continuation, equilibria, fold_curves
 from cascades.errors import UnknownName, UnsupportedFeature
 from cascades.expression import number, symbol
 
@@ -67,6 +67,19 @@ def test_a_conserved_total_is_followed(shipped_camkii):
     assert_allclose(branch[total].max(), 300.0, rtol=1e-9)
     rings = sum(branch[f"B{i}"] for i in range(14))
     assert_allclose(rings, branch[total], rtol=1e-9)
+
+
+def test_folds_along_a_conserved_total(shipped_camkii):
+    """The total of PP1 and the parameter PP10 that sets it are one: so are their fold curves."""
+    folds = [
+        fold for branch in branches(shipped_camkii, "Ca", (0.02, 2.0)) for fold in branch.of_kind("fold")
+    ]
+    points = []
+    for second in ("total_PP1", "PP10"):
+        curves = fold_curves(shipped_camkii, folds, ("Ca", second), ((0.02, 2.0), (0.05, 0.6)))
+        assert len(curves) == 2
+        points.append(sorted(tuple(p.values.values()) for curve in curves for p in curve.special_points))
+    assert_allclose(points[0], points[1], rtol=1e-9)
 
 
 def test_same_folds_with_the_moiety_kept(camkii_with_moiety):
