@@ -98,6 +98,15 @@ class NoEquilibrium(CascadesError, RuntimeError):
         super().__init__(f"no equilibrium: {reason} (scaled residual {residual:.3g})")
 
 
+class ContinuationError(CascadesError, ValueError):
+    """A question about branches, folds or orbits that makes no sense: a range that is none, a parameter
+    on which nothing depends, a start of the wrong kind."""
+
+
+class NoiseError(CascadesError, ValueError):
+    """A question about random paths or first passages that makes no sense for the process."""
+
+
 class RuleError(CascadesError, ValueError):
     """A calcium rule that makes no sense, or that cannot be derived: `what` is the part concerned."""
 

@@ -21,6 +21,7 @@ import scipy.sparse.linalg
 from cascades.continuation.arclength import Curve, Linear
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Axis
+from cascades.errors import ContinuationError
 
 DEGREE = 4
 DENSE_UP_TO = 240  # unknowns at mesh points
@@ -325,7 +326,7 @@ def _cyclic_solve(
     count, n, _ = growth.shape
     size, total = count * n, count * n + columns.shape[1]
     if border.shape[0] + size != total:
-        raise ValueError(f"{size + border.shape[0]} equations for {total} unknowns")
+        raise ContinuationError(f"{size + border.shape[0]} equations for {total} unknowns")
     rhs = np.concatenate([right, level])
     if size <= DENSE_UP_TO:
         matrix = np.zeros((total, total))

@@ -48,7 +48,7 @@ def branches(
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, ContinuationError
     NoEquilibrium
         None was found at any cut.
     """

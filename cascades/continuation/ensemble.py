@@ -22,6 +22,7 @@ from cascades.continuation.scaled import make_axis
 from cascades.continuation.search import find_one
 from cascades.continuation.settings import ContinuationSettings
 from cascades.continuation.symbolic import SymbolicProblem
+from cascades.errors import ContinuationError
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
@@ -81,12 +82,12 @@ def branch_ensemble(
 
     Raises
     ------
-    UnknownName, ValueError, NoEquilibrium
+    UnknownName, ContinuationError, NoEquilibrium
     """
     settings = settings or ContinuationSettings()
     problem = as_problem(compiled, {parameter, *values})
     if not isinstance(problem, SymbolicProblem):
-        raise ValueError("an ensemble needs a problem made of formulas")
+        raise ContinuationError("an ensemble needs a problem made of formulas")
     axis = make_axis(problem, parameter, bounds, settings.parameter_scale)
     table = member_values(problem, values)
     table[:, axis.k] = axis.low
@@ -126,11 +127,11 @@ def branch_ensemble(
 
 
 def member_values(problem: Problem, values: Mapping[str, Any]) -> np.ndarray:
-    """Parameter values of all members, shape (members, m).  Raises UnknownName, ValueError."""
+    """Parameter values of all members, shape (members, m).  Raises UnknownName, ContinuationError."""
     columns = {name: np.atleast_1d(np.asarray(value, float)) for name, value in values.items()}
     sizes = {column.size for column in columns.values()} - {1}
     if len(sizes) > 1 or any(column.ndim != 1 for column in columns.values()):
-        raise ValueError(
+        raise ContinuationError(
             f"the numbers of members differ: {', '.join(f'{k}: {v.shape}' for k, v in columns.items())}"
         )
     members = sizes.pop() if sizes else 1

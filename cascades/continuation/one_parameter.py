@@ -16,6 +16,7 @@ from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Axis, make_axis, scaled
 from cascades.continuation.search import find_one, refuse_singular
 from cascades.continuation.settings import ContinuationSettings
+from cascades.errors import ContinuationError
 from cascades.steady import SteadyState
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def continuation(
     NoEquilibrium
         There is no equilibrium at the start, or the Jacobian is singular there in any case: a
         conserved total was missed, and the message names the states in it.
-    ValueError
+    ContinuationError
         The range makes no sense, or no rate depends on the parameter.
     """
     settings = settings or ContinuationSettings()
@@ -101,7 +102,7 @@ def state_and_values(problem: Problem, point: SpecialPoint) -> tuple[np.ndarray,
 def refuse_idle(problem: Problem, parameter: str, x: np.ndarray, q: np.ndarray) -> None:
     """Raise if no rate depends on the parameter, or the Jacobian is singular whatever the state."""
     if not np.any(problem.parameter_derivative(x * 1.01 + 1e-3 * problem.scale, q, problem.index(parameter))):
-        raise ValueError(f"no rate depends on {parameter}: there is nothing to follow")
+        raise ContinuationError(f"no rate depends on {parameter}: there is nothing to follow")
     refuse_singular(problem, x, q)
 
 

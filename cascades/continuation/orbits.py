@@ -18,7 +18,7 @@ from cascades.continuation.orbit_trace import trace_orbits
 from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import Axis, make_axis
 from cascades.continuation.settings import ContinuationSettings
-from cascades.errors import NoEquilibrium
+from cascades.errors import ContinuationError, NoEquilibrium
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
@@ -46,7 +46,7 @@ def periodic_orbits(
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, ContinuationError
     """
     problem = as_problem(compiled, [parameter])
     axis = make_axis(problem, parameter, bounds, settings.parameter_scale)
@@ -115,7 +115,7 @@ def _from_hopf(
     x, q = state_and_values(problem, hopf)
     omega = hopf.coefficients.get("omega", 0.0)
     if omega <= 0.0:
-        raise ValueError(f"orbits start at a Hopf point or an orbit, not at a {hopf.kind}")
+        raise ContinuationError(f"orbits start at a Hopf point or an orbit, not at a {hopf.kind}")
     size = np.maximum(problem.scale, np.abs(x))
     mode, _ = critical_pair(problem.jacobian(x, q) * (size[None, :] / size[:, None]), omega)
     mesh = even_mesh([intervals])
@@ -129,7 +129,7 @@ def _from_hopf(
     direction /= np.linalg.norm(direction)
     found = correct(curve, rest + AMPLITUDE * direction, direction, 1e-9)
     if found is None:
-        raise ValueError("no small orbit was found next to the Hopf point")
+        raise ContinuationError("no small orbit was found next to the Hopf point")
     return curve, point_at(curve, found[0], direction)
 
 
@@ -159,7 +159,7 @@ def _from_orbit(problem: Problem, orbit: Orbit, axis: Axis, intervals: int) -> t
     curve = OrbitCurve(problem, FreeCycle(problem, q, axis), mesh, size, nodes)
     found = correct(curve, curve.pack(nodes, w), row, 1e-9)
     if found is None:
-        raise ValueError(
+        raise ContinuationError(
             "Newton did not converge from the given orbit; use more intervals or a longer settling time"
         )
     return curve, point_at(curve, found[0], row)

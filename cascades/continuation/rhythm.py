@@ -24,7 +24,7 @@ from cascades.continuation.problem import Problem
 from cascades.continuation.scaled import make_axis
 from cascades.continuation.search import find_one
 from cascades.continuation.settings import ContinuationSettings
-from cascades.errors import NoEquilibrium, ProtocolError, UnknownName
+from cascades.errors import ContinuationError, NoEquilibrium, ProtocolError, UnknownName
 from cascades.steady import SteadyState
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def rhythmic_orbits(
 
     Raises
     ------
-    UnknownName, ValueError, ProtocolError
+    UnknownName, ContinuationError, ProtocolError
     NoEquilibrium
         The response breaks off before the pulses have their full size; the state is the last response.
     """
@@ -231,7 +231,9 @@ def _cycle(
     targets = [rhythm.pulses[i].target for i in order]
     low, high = bounds
     if not low < high:
-        raise ValueError(f"the range of {along} must be two increasing numbers (got {low:g}, {high:g})")
+        raise ContinuationError(
+            f"the range of {along} must be two increasing numbers (got {low:g}, {high:g})"
+        )
     word, _, target = along.partition(" ")
     place = 0
     if along == "rate":

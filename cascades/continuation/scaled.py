@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from cascades.continuation.problem import Problem, second_complex, third_complex
+from cascades.errors import ContinuationError
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,18 @@ def make_axis(problem: Problem, parameter: str, bounds: Sequence[float], scale: 
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, ContinuationError
     """
     k = problem.index(parameter)
     low, high = float(bounds[0]), float(bounds[1])
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"the range of {parameter} must be two increasing numbers (got {low:g}, {high:g})")
+        raise ContinuationError(
+            f"the range of {parameter} must be two increasing numbers (got {low:g}, {high:g})"
+        )
     if scale not in ("auto", "log", "linear"):
-        raise ValueError(f"parameter_scale must be 'auto', 'log' or 'linear' (got {scale!r})")
+        raise ContinuationError(f"parameter_scale must be 'auto', 'log' or 'linear' (got {scale!r})")
     if scale == "log" and low <= 0.0:
-        raise ValueError(
+        raise ContinuationError(
             f"{parameter} can only be followed in its logarithm over a positive range (got {low:g})"
         )
     return Axis(k, low, high, scale == "log" or (scale == "auto" and low > 0.0))

@@ -13,7 +13,7 @@ from cascades.continuation.compiled import as_problem
 from cascades.continuation.equilibria import all_roots, steady_state_at
 from cascades.continuation.problem import Problem
 from cascades.continuation.search import flow, sizes, solve
-from cascades.errors import NoEquilibrium
+from cascades.errors import ContinuationError, NoEquilibrium
 from cascades.protocols import Protocol
 from cascades.steady import SteadyState
 
@@ -151,12 +151,12 @@ def thresholds(
 
     Raises
     ------
-    ValueError
+    ContinuationError
     NoEquilibrium
     """
     low, high = float(bounds[0]), float(bounds[1])
     if not low < high:
-        raise ValueError(f"the range of doses must be two increasing numbers (got {low:g}, {high:g})")
+        raise ContinuationError(f"the range of doses must be two increasing numbers (got {low:g}, {high:g})")
     problem = as_problem(compiled)
     q = problem.values(values)
     known = tuple(steady_state_at(problem, x, q) for x in all_roots(problem, q))
@@ -184,11 +184,11 @@ def separatrix(compiled: CompiledModel, saddle: SteadyState) -> Separatrix:
 
     Raises
     ------
-    ValueError
+    ContinuationError
         The equilibrium is not such a saddle.
     """
     if saddle.n_unstable != 1:
-        raise ValueError(
+        raise ContinuationError(
             f"a saddle with one growing direction is needed; this equilibrium has {saddle.n_unstable}"
         )
     problem = as_problem(compiled)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit, uint64
 
+from cascades.errors import NoiseError
 from cascades.noise.direct import fire, next_event
 from cascades.noise.jumps import JumpProcess
 from cascades.noise.random import stream_key
@@ -77,19 +78,19 @@ def switching_rate(
 
     Raises
     ------
-    ValueError
+    NoiseError
         The interfaces are not increasing, the start is not below the first one, or no path crosses it.
     """
     levels = np.asarray(interfaces, float)
     if levels.size < 2 or (np.diff(levels) <= 0.0).any():
-        raise ValueError("interfaces must be at least two increasing numbers")
+        raise NoiseError("interfaces must be at least two increasing numbers")
     if repetitions < 2:
-        raise ValueError("the error needs at least two repetitions")
+        raise NoiseError("the error needs at least two repetitions")
     process.counts(dict.fromkeys(order, 0.0))  # names are known
     weights = np.array([order.get(name, 0.0) for name in process.species])
     start = process.counts(initial)
     if weights @ start >= levels[0]:
-        raise ValueError(
+        raise NoiseError(
             f"the start has order {weights @ start:g}, not below the first interface {levels[0]:g}"
         )
     stages = _Stages(process, start, process.constants(process.values(values)), weights, longest)
@@ -150,7 +151,7 @@ class _Stages:
             self.weights, edge, far, states, np.uint64(seed), self.longest,
         )  # fmt: skip
         if found == 0:
-            raise ValueError("the first interface was never crossed: place it nearer to the start")
+            raise NoiseError("the first interface was never crossed: place it nearer to the start")
         return states[:found], found / elapsed
 
     def _shoot(

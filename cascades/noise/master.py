@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cascades.errors import NoiseError
 from cascades.noise.jumps import JumpProcess
 
 MOST_STATES = 2_000_000
@@ -53,7 +54,7 @@ def lattice(
 
     Raises
     ------
-    ValueError
+    NoiseError
         There are more than `most` states, or a propensity is negative.
     """
     from scipy.sparse import coo_array, diags_array
@@ -61,7 +62,7 @@ def lattice(
     start = process.counts(initial).astype(np.int64)
     top = np.array([limits.get(name, np.iinfo(np.int64).max) for name in process.species])
     if (start > top).any() or (start < 0).any():
-        raise ValueError("the start lies outside of the limits")
+        raise NoiseError("the start lies outside of the limits")
     constants = process.constants(process.values(values))
     place: dict[bytes, int] = {start.tobytes(): 0}
     layers = [start[None, :]]
@@ -74,7 +75,7 @@ def lattice(
     while front.size:
         a = process.formulas(front.astype(float), constants)
         if not (a >= 0.0).all():
-            raise ValueError("a propensity is negative or not a number within the limits")
+            raise NoiseError("a propensity is negative or not a number within the limits")
         escape = np.zeros(len(front))
         fresh: list[np.ndarray] = []
         for j, change in enumerate(process.changes):
@@ -97,7 +98,7 @@ def lattice(
             rates.append(a[active[inside], j])
         escapes.append(escape)
         if len(place) > most:
-            raise ValueError(
+            raise NoiseError(
                 f"more than {most} states can be reached: set lower limits or sample paths instead"
             )
         begin += len(front)
@@ -133,14 +134,14 @@ def mean_first_passage_times(space: Lattice, target: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    NoiseError
         The target is empty.
     """
     from scipy.sparse import csc_array, diags_array
     from scipy.sparse.linalg import spsolve
 
     if not target.any():
-        raise ValueError("no state of the lattice is in the target")
+        raise NoiseError("no state of the lattice is in the target")
     keep = np.flatnonzero(~target)
     closed = (space.generator + diags_array(space.escape)).tocsr()
     times = np.zeros(len(space))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cascades.errors import NoiseError
 from cascades.noise.jumps import JumpProcess
 
 NEWTON = 60
@@ -48,12 +49,12 @@ def least_action_path(
 
     Raises
     ------
-    ValueError
+    NoiseError
         The reactions do not span the space of counts.
     """
     nu = process.changes.astype(float)
     if np.linalg.matrix_rank(nu) < nu.shape[1]:
-        raise ValueError("counts are tied by conserved totals: leave out the species that they determine")
+        raise NoiseError("counts are tied by conserved totals: leave out the species that they determine")
     constants = process.constants(process.values(values))
 
     def propensities(x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cascades.errors import NoiseError
+
 Rate = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,7 +29,7 @@ def mean_first_passage_time(
 
     Raises
     ------
-    ValueError
+    NoiseError
         A rate is negative, not finite, or zero on the way.
     """
     if start == target:
@@ -50,7 +52,7 @@ def mean_first_passage_time(
 def _upward(up: np.ndarray, down: np.ndarray, start: int) -> float:
     """tau_n, the mean time from n to n + 1, fulfils tau_n = 1 / b_n + d_n / b_n tau_{n-1}."""
     if (up <= 0.0).any():
-        raise ValueError(
+        raise NoiseError(
             f"the birth rate is zero at {int(np.argmax(up <= 0.0))}: the target is never reached"
         )
     total, tau = 0.0, 0.0
@@ -65,7 +67,7 @@ def _downward(birth: Rate, death: Rate, start: int, target: int, largest: int) -
     n = np.arange(target + 1, largest + 1)
     up, down = _checked(birth, n), _checked(death, n)
     if (down <= 0.0).any():
-        raise ValueError(
+        raise NoiseError(
             f"the death rate is zero at {int(n[np.argmax(down <= 0.0)])}: the target is never reached"
         )
     total, tau = 0.0, 0.0
@@ -90,7 +92,7 @@ def _checked(rate: Rate, n: np.ndarray) -> np.ndarray:
     values = np.broadcast_to(np.asarray(rate(n.astype(float)), float), n.shape)
     bad = ~np.isfinite(values) | (values < 0.0)
     if bad.any():
-        raise ValueError(
+        raise NoiseError(
             f"a rate is {values[bad][0]:g} at {int(n[bad][0])}; rates must be finite and not negative"
         )
     return values

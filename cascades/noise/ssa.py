@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, uint64
 
 from cascades.continuation.native import call_formulas
-from cascades.errors import UnknownName
+from cascades.errors import NoiseError, UnknownName
 from cascades.kernels.processor import native_lanes
 from cascades.noise.direct import BAD_RATE, OK, TOO_MANY, fire, next_event, run_direct
 from cascades.noise.jumps import JumpProcess
@@ -59,16 +59,16 @@ def random_paths(
 
     Raises
     ------
-    UnknownName, ValueError
+    UnknownName, NoiseError
     """
     grid = np.atleast_1d(np.asarray(times, float))
     if grid.size == 0 or not np.isfinite(grid).all() or grid[0] < 0.0 or (np.diff(grid) < 0.0).any():
-        raise ValueError("times must be finite, sorted and not negative; the run starts at 0")
+        raise NoiseError("times must be finite, sorted and not negative; the run starts at 0")
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
     p, start = process.constants(process.values(values)), process.counts(initial)
     if (start < 0.0).any():
-        raise ValueError(f"{process.species[int(np.argmin(start))]} starts below zero")
+        raise NoiseError(f"{process.species[int(np.argmin(start))]} starts below zero")
     tables = change_tables(process)
     out = np.full((members, grid.size, start.size), np.nan)
     status = np.zeros(members, np.int64)
@@ -76,7 +76,7 @@ def random_paths(
     count = min(threads or os.cpu_count() or 1, members)
     code = process.lane_formulas(native_lanes()) if method == "direct" else process.formulas
     if members == 0:
-        raise ValueError("there must be at least one member")
+        raise NoiseError("there must be at least one member")
 
     def leap(member: int) -> None:
         status[member], reached[member], _ = _run_leaps(

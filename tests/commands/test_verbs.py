@@ -34,6 +34,7 @@ def test_version(cascades):
         (["simulate", "camkii_graupner_2006"], "did you mean camkii_graupner_2007"),
         (["equilibria", "camkii_graupner_2007", "--set", "Caa=0.1"], "did you mean Ca"),
         (["branch", "camkii_graupner_2007", "k_12", "1", "2"], "did you mean k12"),
+        (["branch", "camkii_graupner_2007", "Ca", "2", "1"], "two increasing numbers"),
         (["simulate", "camkii_graupner_2007", "--solver", "cvod"], "did you mean cvode"),
         (["simulate", "spine_graupner_2007", "--protocol", "lfss"], "did you mean lfs"),
         (["models", "camkii_graupner"], "did you mean camkii_graupner_2007"),
