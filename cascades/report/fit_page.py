@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cascades.expression import to_text
+from cascades.expression import Expr, to_text
 from cascades.fitting.features import Measured
 from cascades.fitting.identifiability import Identifiability
 from cascades.fitting.profile import Profile
@@ -83,11 +83,15 @@ def _features(result: FitResult) -> Table:
         said = (
             f"{statement.value:.6g}"
             if isinstance(statement, Measured)
-            else f"between {to_text(statement.low)} and {to_text(statement.high)}"
+            else f"between {_limit(statement.low)} and {_limit(statement.high)}"
         )
         found = (term.quantity, term.log_likelihood) if term else ("failed", "")
         rows.append((feature.id, feature.experiment, said, *found))
     return Table(("feature", "experiment", "measured", "best fit", "log-likelihood"), rows)
+
+
+def _limit(formula: Expr) -> str:
+    return f"{formula.value:g}" if formula.is_number else to_text(formula)
 
 
 def _failures(result: FitResult) -> list[str]:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("fides")
-pytest.importorskip("matplotlib").use("agg")
 
 from cascades.fitting import fit, identifiability
 from cascades.report.fit_page import fit_page
@@ -16,6 +15,7 @@ from tests.fitting.test_features import FEATURES
 
 
 def test_features_are_listed_with_what_the_fit_makes_of_them():
+    pytest.importorskip("matplotlib").use("agg")
     problem = switch_problem(FEATURES["fold"], FEATURES["flip"])
     result = fit(problem, starts=1, seed=0, guesses=[problem.nominal])
     page = fit_page(result, identifiability(problem, np.array(result.best.x)), [])
