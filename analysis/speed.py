@@ -1,6 +1,6 @@
 """How fast: every performance figure of the package, with its bar.
 
-`python -m analysis speed [--only engine|sensitivities|continuation|network|fitting|spine] [--quick]`
+`python -m analysis speed [--only engine|sensitivities|continuation|network|peers|fitting|spine] [--quick]`
 
 Ratios are taken side by side in one process, on one thread, as medians of CPU time.  A section whose
 peers are not installed leaves their rows out.  The table goes to docs/speed.md, its plot to
@@ -32,7 +32,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="also write the rows there")
     chosen = parser.parse_args(arguments)
     tables = {}
-    for name in [chosen.only] if chosen.only else SECTIONS:
+    wanted = [chosen.only] if chosen.only else SECTIONS
+    if chosen.only == "network":  # and what others need for the same networks
+        wanted = ["network", "peers"]
+    for name in wanted:
         if importlib.util.find_spec(f"analysis._speed.{name}") is None:
             continue
         print(f"\n{name}")
@@ -45,7 +48,8 @@ def main(arguments: list[str]) -> int:
         )
     if not chosen.quick:
         for name, rows in tables.items():
-            _write(name, rows)
+            if rows:  # without the peers there is nothing to say about them
+                _write(name, rows)
     return 0
 
 

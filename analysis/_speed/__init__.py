@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SECTIONS = ("engine", "sensitivities", "continuation", "network", "fitting", "spine")
+SECTIONS = ("engine", "sensitivities", "continuation", "network", "peers", "fitting", "spine")
 
 
 class Row(NamedTuple):

@@ -1,8 +1,8 @@
 """The network layer: nanoseconds per synaptic event, CPU seconds per biological second, bytes per synapse.
 
-Ratios are taken side by side in one process, of CPU seconds, medians.  Two comparisons need what this
+Ratios are taken side by side in one process, of CPU seconds, medians.  One comparison needs what this
 package does not ship: a yardstick in C++ (CASCADES_YARDSTICK names a shared library with `init`, `blk32` and
-`tab32`) and other simulators (`peers`).  Without them their rows are left out.
+`tab32`).  Without it its rows are left out.  Other simulators are in `peers`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis._speed import Row, peers
+from analysis._speed import Row
 from cascades.network import balanced_network, run_network
 from cascades.network.constants import curve, kernel_rule
 from cascades.network.replay import Player
@@ -37,7 +37,6 @@ def run(quick: bool) -> list[Row]:
     rows += networks(quick)
     rows += threads(quick)
     rows += hour(quick)
-    rows += peers.run(quick)
     return rows
 
 

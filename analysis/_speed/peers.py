@@ -89,10 +89,11 @@ def contests(quick: bool) -> list[Contest]:
 def measure(found: Sequence[Contest], repeats: int, *, ready: Callable[[], None] = lambda: None) -> list[Row]:
     """Rows of ratios: medians over repeats, ours and theirs in turn.  Everything is built before `ready` is
     called, and measured after it."""
-    peers = [contest.theirs() for contest in found]
+    peers: list[Peer] = []
     try:
-        for contest, peer in zip(found, peers):  # builds, and warms up
-            peer.ask()
+        for contest in found:  # each builds and warms up before the next one starts
+            peers.append(contest.theirs())
+            peers[-1].ask()
             contest.ours()
         ready()
         rows = []

@@ -25,6 +25,7 @@ what, mode, n, fan_out, duration = sys.argv[1], sys.argv[2], *map(float, sys.arg
 n, fan_out = int(n), int(fan_out)
 set_device("cpp_standalone", build_on_run=False)
 prefs.devices.cpp_standalone.openmp_threads = 0
+prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
 prefs.codegen.cpp.extra_compile_args_gcc = [
     "-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"
 ]
