@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _RULE = typer.Argument(help="A rule.json, a published parameter set, or a model to derive the rule from.")
 
 
+_CHECKPOINT = "The state is saved here now and then; the same command again finishes a run that was killed."
 _ON = "here: this package's own network layer; nest: NEST, in the interpreter that CASCADES_SIMULATORS names."
 
 
@@ -31,6 +32,7 @@ def network(
     threads: Annotated[int, typer.Option(min=1, help="Of each rank.")] = 1,
     on: Annotated[str, typer.Option(help=_ON)] = "here",
     ranks: Annotated[int, typer.Option(min=1, help="Processes of MPI; with --on nest.")] = 1,
+    checkpoint: Annotated[Path | None, typer.Option(help=_CHECKPOINT)] = None,
     seed: SEED = 0,
     out: OUT = None,
     force: FORCE = False,
@@ -44,13 +46,15 @@ def network(
         raise UnknownName("engine", on, _ENGINES)
     if ranks > 1 and on != "nest":
         raise NetworkError("run", "only NEST runs on several ranks: say --on nest, or --threads")
+    if checkpoint is not None and on != "here":
+        raise NetworkError("run", "only this package's own layer resumes: leave out --on or --checkpoint")
     if out is not None:
         check_free(out, force)
     with show_steps() as step:
         learned = _rule(rule, step)
         described = assembly_network(learned, neurons=neurons, inputs=synapses, seed=seed)
         with step(f"{duration:g} s of {neurons} neurons") as report:
-            recording = _ENGINES[on](described, 1e3 * duration, seed, threads, ranks, report)
+            recording = _ENGINES[on](described, 1e3 * duration, seed, threads, ranks, checkpoint, report)
     if out is not None:
         from cascades.report.figures import network as draw
 
@@ -70,16 +74,31 @@ def network(
 
 
 def _here(
-    network: Network, duration: float, seed: int, threads: int, ranks: int, report: Callable[[float], None]
+    network: Network,
+    duration: float,
+    seed: int,
+    threads: int,
+    ranks: int,
+    checkpoint: Path | None,
+    report: Callable[[float], None],
 ) -> Recording:
     from cascades import run_network
 
     network.check_memory()
-    return run_network(network, duration, seed=seed, threads=threads, progress=report)
+    return run_network(
+        network, duration, seed=seed, threads=threads, progress=report,
+        checkpoint=checkpoint, resume=checkpoint is not None,
+    )  # fmt: skip
 
 
 def _nest(
-    network: Network, duration: float, seed: int, threads: int, ranks: int, report: Callable[[float], None]
+    network: Network,
+    duration: float,
+    seed: int,
+    threads: int,
+    ranks: int,
+    checkpoint: Path | None,
+    report: Callable[[float], None],
 ) -> Recording:
     from cascades import run_on_nest
 

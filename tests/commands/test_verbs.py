@@ -64,6 +64,20 @@ def test_ranks_without_nest_are_refused(cascades):
     assert "--on nest" in result.err
 
 
+def test_a_network_is_finished_by_the_same_command(cascades, tmp_path):
+    state = str(tmp_path / "state.npz")
+    small = ("network", "DP", "--neurons", "100", "--synapses", "10", "--checkpoint", state)
+    first = cascades(*small, "--duration", "0.05")
+    assert first.code == 0, first.err
+    longer = cascades(*small, "--duration", "0.1")
+    assert longer.code == 0, longer.err
+    again = cascades(*small, "--duration", "0.1")
+    assert again.code == 1
+    assert "stands at 100 ms: nothing is left to run" in again.err
+    other = cascades(*small, "--on", "nest")
+    assert "only this package's own layer resumes" in other.err
+
+
 def test_a_negative_rate_is_refused(cascades):
     result = cascades("simulate", "spine_graupner_2007", "--protocol", "hfs:rate=-1")
     assert result.code == 1
