@@ -5,6 +5,10 @@ calcium rule potentiates the synapses between them.  The second task drives the 
 neurons, and its inputs alone depress what the first had potentiated.  Claims: without protection most of the
 first task is lost while the second is learned; scaling the changes of a synapse by how much it has learned
 before keeps most of it at some strength, and the second task is still learned.
+
+The first claim holds and the others do not: protection keeps a fifth.  In this parameter set postsynaptic
+spikes alone depress, so the synapses that no task pairs fall too, and the distance between the two kinds,
+which is the score, is not what a synapse can know of itself.
 """
 
 from __future__ import annotations
