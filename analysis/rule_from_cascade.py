@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cascades
 from cascades.reduction import RuleLadder, derive_rule
@@ -93,7 +94,7 @@ def write_page(folder: Path) -> Path:
         "Written by `python -m analysis rule_from_cascade`. R2, rmse and the worst error are of the efficacy",
         "when a held-out protocol ends; outcome is the share of synapses on the right side of the separatrix",
         "after the rest. No change and majority are the rules that need no calcium. The chosen level was",
-        "made on the validation protocols.",
+        "chosen by the validation protocols. The quick budget has a quarter of the protocols and two levels.",
         "",
     ]
     for path in sorted(folder.glob("ladder_*.json")):
@@ -105,7 +106,7 @@ def write_page(folder: Path) -> Path:
             "",
             f"{first['cases']} held-out runs; no change {first['no_change']:.3f}, majority"
             f" {first['majority']:.3f}; full model {1e3 * whole['full_cost']:.2f} ms per run;"
-            f" chosen: {whole['chosen']}.",
+            f" {_budget(whole)} budget; chosen: {whole['chosen']}.",
             "",
             "| level | fitted | R2 | rmse | worst | outcome | R2 validation | times cheaper | converged |",
             "|---|---|---|---|---|---|---|---|---|",
@@ -124,9 +125,17 @@ def write_page(folder: Path) -> Path:
         lines += [f"- {name}: {_text(value)}" for name, value in whole["thresholds"].items()]
         lines += [f"- {note}" for note in whole["notes"]]
         lines.append("")
+        figure = f"rule_from_cascade_{model}.png"
+        if (folder / figure).exists():
+            lines += [f"![Rates, well, accuracy and error map of {model}]({figure})", ""]
     page = folder / PAGE
     page.write_text("\n".join(lines), encoding="utf-8")
     return page
+
+
+def _budget(whole: dict[str, Any]) -> str:
+    rules = [level["rule"] for level in whole["levels"] if level["rule"]]
+    return str(rules[0]["provenance"]["budget"])
 
 
 def _text(value: object) -> str:

@@ -44,8 +44,9 @@ def rates_over_calcium(ladder: RuleLadder, axes: Axes) -> Axes:
     for fold in ladder.thresholds.get("physical (folds)", ()):
         axes.axvline(fold, color=INK, lw=0.6, ls=":")
     axes.set(xlabel="calcium [uM]", ylabel="rate [1/s]", xscale="log", title="dotted: folds")
-    axes.set_yscale("symlog", linthresh=0.01)
-    axes.set_ylim(bottom=-0.002)
+    least = 1e-3 * max(float(np.max([runs.potentiation, runs.depression])), 1e-9)
+    axes.set_yscale("symlog", linthresh=least)
+    axes.set_ylim(bottom=-0.2 * least)
     axes.legend(fontsize=7)
     return axes
 
