@@ -132,7 +132,10 @@ def outcome(case: Case) -> tuple[str, str]:
     try:
         worst = case.worst(case.computed())
     except UnsupportedFeature as refusal:
-        return "refused", "; ".join(refusal.problems)
+        more = len(refusal.problems) - 2
+        return "refused", "; ".join(refusal.problems[:2]) + (
+            f"; and {more} more like these" if more > 0 else ""
+        )
     return ("passes", "") if worst <= 1.0 else ("differs", f"{worst:.3g} times the tolerance")
 
 

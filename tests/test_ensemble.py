@@ -95,6 +95,18 @@ def test_a_damaged_file_in_the_store_is_computed_again(binding, tmp_path):
     assert_array_equal(simulate(binding, TIMES, values=values(), store=tmp_path).values, first.values)
 
 
+def test_progress_says_how_many_how_fast_and_how_long(binding, small_chunks, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as the bar can tell
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    simulate(binding, TIMES, values=values(5_000), progress=True)
+    shown = capsys.readouterr().err
+    assert "/5000" in shown
+    assert "members/s" in shown
+    assert "0:00" in shown  # time left
+    simulate(binding, TIMES, values=values(500), progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_another_tolerance_is_another_result(binding, tmp_path):
     first = simulate(binding, TIMES, values=values(4), store=tmp_path)
     second = simulate(binding, TIMES, values=values(4), store=tmp_path, rtol=1e-3)
