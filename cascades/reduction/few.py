@@ -18,7 +18,7 @@ from cascades.reduction.manifold import SlowManifold
 from cascades.reduction.source import compiled_function
 
 PIECE, STRETCH = 0.02, 3.0  # of the steps after a jump of calcium: the first [s], and the factor
-FIRST, LONGEST = 1.0, 60.0  # of the steps at rest: the first [s], and the limit
+FIRST, LONGEST = 0.3, 60.0  # of the steps at rest: the first [s], and the limit
 TOLERANCE, SHORTEST = 5e-3, 1e-3  # error of the efficacy that a step may have, and its least length [s]
 SAFETY, GROWTH = 0.85, 4.0
 KEPT = 0.1  # what an error of a kept state, of its resting value, is worth as error of the efficacy

@@ -132,7 +132,8 @@ def _fits(known: Derivation) -> dict[str, Fit]:
 
 def _fitted_level(known: Derivation, found: Fit) -> Level:
     stopped = f"the optimiser stopped after {found.evaluations} evaluations, not converged"
-    notes = () if found.converged else (stopped,)
+    few = f"fitted to {len(known.training.cases)} trains only: its numbers vary with the seed"
+    notes = (() if found.converged else (stopped,)) + ((few,) if known.budget == "quick" else ())
     return _level(known, found.form.name, found.rule, len(found.form.numbers), found.converged, notes)
 
 

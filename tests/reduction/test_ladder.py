@@ -96,6 +96,7 @@ def test_the_table_is_printed(ladder):
     assert "no change" in text
     assert "chosen" in text
     assert "holds for calcium" in str(ladder[0].certificate)
+    assert "vary with the seed" in str(ladder[0].certificate)
     assert all(level.name in text for level in ladder)
     assert "triplets" in str(ladder[0].certificate)
 
