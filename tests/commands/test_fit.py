@@ -25,7 +25,8 @@ def test_a_fit_leaves_tables_and_a_page(folder, tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert 0.3 < found["values"]["k"] < 1.0
-    assert {path.name for path in out.iterdir()} == {"fit.html", "starts.csv", "directions.csv", "profile_k.csv"}
+    written = {"fit.html", "starts.csv", "directions.csv", "profile_k.csv"}
+    assert {path.name for path in out.iterdir()} == written
     page = (out / "fit.html").read_text()
     assert "Profile likelihood" in page
     assert "<script" not in page
