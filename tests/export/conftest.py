@@ -41,8 +41,8 @@ RULES = {
     "graded": dataclasses.replace(BASE, well="none", rates=GRADED),
     "graded in a well": dataclasses.replace(BASE, rates=GRADED, well="table", well_table=TABLE),
 }
-FILTERED = dataclasses.replace(
-    BASE, filter=PhosphataseFilter(2.0, (0.0, 1.0, 2.0), (0.0, 0.5, 1.0), (1.0, 1.0, 1.0))
+FILTERED = dataclasses.replace(  # our replay integrates filters: graded rates, without jumps, suit it
+    BASE, rates=GRADED, filter=PhosphataseFilter(2.0, (0.0, 1.0, 2.0), (0.0, 0.5, 1.0), (1.0, 1.0, 1.0))
 )
 NOISY = dataclasses.replace(BASE, sigma=PUBLISHED.sigma)
 DURATION = 2000.0
