@@ -184,10 +184,10 @@ def threads(quick: bool) -> list[Row]:
 
 
 def hour(quick: bool) -> list[Row]:
-    """Ten minutes of the network that has to do an hour, stopped and resumed half way, on two threads."""
+    """Ten minutes of the network that has to do an hour, stopped and resumed half way, on one thread."""
     biological = 10.0 if quick else 600.0
     network = balanced_network(RULE, neurons=10_000, inputs=125, drive=FIVE_HZ)
-    run_network(network, 1.0, threads=2)  # compiled before it is timed
+    run_network(network, 1.0)  # compiled before it is timed
     with tempfile.TemporaryDirectory() as folder:
         options: dict[str, Any] = {
             "seed": 1,
@@ -201,7 +201,7 @@ def hour(quick: bool) -> list[Row]:
         ]
         wall = time.perf_counter() - begun
     rate = sum(half.spike_counts.sum() for half in halves) / network.size / biological
-    name = f"one hour of 10,000 x 125 at {rate:.1f} Hz, two threads, from {biological:g} s resumed half way"
+    name = f"one hour of 10,000 x 125 at {rate:.1f} Hz, one thread, from {biological:g} s resumed half way"
     return [Row(name, wall / biological * 60.0, "minutes", 15.0)]
 
 
