@@ -191,7 +191,6 @@ def hour(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         options: dict[str, Any] = {
             "seed": 1,
-            "threads": 2,
             "keep_spikes": (),
             "checkpoint": Path(folder) / "state",
         }
