@@ -13,6 +13,7 @@ from cascades.compiler.compiled import compile_model
 from cascades.errors import ModelError, NoEquilibrium
 from cascades.library import load_model
 from cascades.simulate import simulate, steady_state
+from cascades.solvers.tolerance import state_scales
 
 FOLDER = os.environ.get("BIOMODELS")
 FILES = sorted(Path(FOLDER).glob("*.xml")) if FOLDER else []
@@ -28,11 +29,21 @@ REFUSED = {
 # Rhythms, and what is only made or only removed.
 RESTLESS = {
     "BIOMD0000000152": "only made, or only removed",
+    "BIOMD0000000153": "only made, or only removed",
     "BIOMD0000000720": "still changes after a long time",
     "BIOMD0000000853_Smolen2018": "still changes after a long time",
     "BIOMD0000000860": "still changes after a long time",
     "MODEL1911120001": "only made, or only removed",
+    **dict.fromkeys(
+        ("MODEL9086207764", "MODEL9086518048", "MODEL9086953089", "MODEL9087255381", "MODEL9087474843"),
+        "only made, or only removed",
+    ),
 }
+# Known failures; the list is meant to shrink.
+NOT_FOUND = {
+    "MODEL1001150000": "at rest to rounding after a long time, but Newton's method does not accept it"
+}
+AT_REST = 1e-6  # largest rate, relative to each state and its scale [1/time]
 
 pytestmark = [
     pytest.mark.slow,
@@ -78,12 +89,17 @@ def roadrunner_courses(path, names):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_steady_state_is_one_or_is_missing_for_a_reason(path):
+def test_a_steady_state_is_one_or_is_missing_for_a_reason(path, request):
     if path.stem in REFUSED:
         pytest.skip("refused")
+    if path.stem in NOT_FOUND:
+        request.applymarker(pytest.mark.xfail(reason=NOT_FOUND[path.stem], raises=NoEquilibrium))
     compiled = compile_model(load_model(path))
     if path.stem in RESTLESS:
         with pytest.raises(NoEquilibrium, match=RESTLESS[path.stem]):
             steady_state(compiled)
         return
-    assert steady_state(compiled).residual < 1e-3
+    found = steady_state(compiled)
+    y, p = (np.array(list(group.values())) for group in (found.state, found.values))
+    size = np.maximum(np.abs(y), state_scales(compiled))
+    assert (np.abs(compiled.rates(y, p)) / size).max() < AT_REST
