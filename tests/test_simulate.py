@@ -165,8 +165,8 @@ def test_no_value_is_missing_without_a_reason(spine):
 
 def test_the_output_grid_of_a_shipped_model_does_not_matter(spine):
     pairs = pairing(delay=0.01, count=5)
-    coarse = simulate(spine, [1.0, 4.0], protocol=pairs, rtol=1e-6).values
-    grid = np.linspace(0.0, 4.0, 1001)
-    fine = simulate(spine, grid, protocol=pairs, rtol=1e-6).values[:, [250, 1000]]
+    coarse = simulate(spine, [1.0, 5.0], protocol=pairs, rtol=1e-6).values
+    grid = np.linspace(0.0, 5.0, 1001)
+    fine = simulate(spine, grid, protocol=pairs, rtol=1e-6).values[:, [200, 1000]]
     allowed = 1e-6 * np.abs(coarse) + absolute_tolerance(spine, 1e-6)
     assert (np.abs(fine - coarse) / allowed).max() <= 2.0 * 10.0  # either may be ten times off
