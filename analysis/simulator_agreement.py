@@ -38,11 +38,11 @@ prefs.codegen.target = "cython"
 seed(int(sys.argv[2])); np.random.seed(int(sys.argv[2]))
 exec(open("network.py").read())
 from calcium_synapses import VISIT
-monitors = [SpikeMonitor(E, record=False), SpikeMonitor(I, record=False)]
+monitor_e, monitor_i = SpikeMonitor(E, record=False), SpikeMonitor(I, record=False)  # Brian2 looks at names
 duration = float(sys.argv[1])
 synapses_0.run_regularly(VISIT.replace("SLIDE", "0"), dt=duration * ms, when="end")
 run(duration * ms + 2 * defaultclock.dt)
-rates = [m.num_spikes / len(m.source) / duration * 1e3 for m in monitors]
+rates = [m.num_spikes / len(m.source) / duration * 1e3 for m in (monitor_e, monitor_i)]
 print(json.dumps([*rates, float(np.mean(synapses_0.rho))]))
 """
 

@@ -40,7 +40,6 @@ if what == "kernel":
     s.rho = "rand()"
 else:
     exec(open("network.py").read())
-    monitors = [SpikeMonitor(E), SpikeMonitor(I)]
 device.insert_code("before_network_run", "clock_t begun = clock();")
 said = 'printf("seconds %.9g\\\\n", double(clock() - begun)/CLOCKS_PER_SEC);'
 device.insert_code("after_network_run", said)
