@@ -21,7 +21,7 @@ from typing import Any
 
 from cascades.errors import CompileError
 
-CODE_VERSION = 4  # part of every key: raised when the emitted code changes
+CODE_VERSION = 5  # part of every key: raised when the emitted code changes
 # Of LLVM's code generator: 2 gains nothing over 1, 0 is ready in a fifth of the time and runs at 0.6-0.9 of
 # the speed.
 OPTIMISATION, QUICK = 1, 0

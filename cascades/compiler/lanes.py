@@ -19,6 +19,7 @@ from cascades.compiler.derivatives import dependencies, gradients
 from cascades.compiler.emit import Code, emit_function, emit_tape, module_text
 from cascades.compiler.ordering import Factorisation, order
 from cascades.compiler.tape import Row, Tape, lower_into
+from cascades.compiler.tiles import Table, Tiles, plain_storage, split_within, tiled_storage
 from cascades.expression import (
     RELATIONS,
     ZERO,
@@ -34,30 +35,35 @@ from cascades.kernels.processor import native_lanes
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
-UNROLL = 10_000  # multiply-adds up to which the factorisation is written out as code
+UNROLL = 10_000  # multiply-adds of a factorisation that are written out as code; the others are in tables
 TIME_ROW, SHIFT_ROW, FIRST_MODE = 0, 1, 2  # rows of the context x
-Table = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class FactorTable:
     """A factorisation as tables, which `kernels.factor` runs.  Empty where the code is written out.
 
+    For several lanes the tables of `compiler.tiles.Tiles`; for one lane:
+
     start, columns, diagonal : rows of L + U: where each begins, its columns, the place of its pivot
-    run_start, runs : for each pivot its U entries as runs (first column, place, length)
     row_start, row_blocks, block_start, blocks : for each row, and for each pivot's U entries, the
-        aligned blocks of columns that have entries; only for one lane
+        aligned blocks of columns that have entries
     """
 
+    groups: Table
+    updates: Table
+    targets: Table
     start: Table
     columns: Table
     diagonal: Table
-    run_start: Table
-    runs: Table
     row_start: Table
     row_blocks: Table
     block_start: Table
     blocks: Table
+
+    @property
+    def exists(self) -> bool:
+        return max(self.groups.size, self.columns.size) > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +145,7 @@ def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) 
     pattern = dependencies(frozen.rates, equations.state_names)
     algebraic = [i for i, flag in enumerate(equations.is_algebraic) if flag]
     factors = order([(i, j) for i, columns in enumerate(pattern) for j in columns], n, algebraic)
-    unrolled = factors.multiplications() <= UNROLL
+    storage = _storage(factors, lanes)
     depends_on_time = any("time" in free_symbols(rate) for rate in frozen.rates)
     watched = (*frozen.relations, *frozen.triggers)
     names = ["rates", "factor", "solve"]
@@ -149,11 +155,11 @@ def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) 
         same = frozen.rates == tuple(equations.rates)
         slopes = compiled.state_gradients if same else gradients(frozen.rates, equations.state_names)
         named = _matrix_slopes(slopes, factors, equations.state_names)
-        matrix = _StepMatrix(named, factors, rows, set(algebraic))
+        matrix = _StepMatrix(named, factors, storage, rows, set(algebraic))
         codes = [
             emit_function("rates", frozen.rates, rows, lanes),
-            _emit_factor(matrix, lanes) if unrolled else _emit_matrix(matrix, lanes),
-            emit_tape("solve", _solution_tape(factors), lanes),
+            _emit_factor(matrix, lanes),
+            emit_tape("solve", _solution_tape(factors, storage), lanes),
         ]
         if depends_on_time:
             by_time = gradients(frozen.rates, ["time"])
@@ -168,17 +174,26 @@ def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) 
         n_states=n,
         n_parameters=len(equations.parameter_names),
         n_context=FIRST_MODE + len(frozen.relations),
-        n_factors=factors.size,
+        n_factors=storage.size,
         n_conditions=len(frozen.relations),
         n_triggers=len(frozen.triggers),
         algebraic=np.array(algebraic, dtype=np.int64),
-        table=_table(factors, lanes) if not unrolled else _EMPTY,
+        table=_table(factors, storage, lanes),
         library=library,
         **{
             name: library.addresses.get(name, 0)
             for name in ("rates", "factor", "solve", "time_slope", "conditions")
         },
     )
+
+
+def _storage(factors: Factorisation, lanes: int) -> Tiles:
+    """A small factorisation is all code; of a large one the first pivots are, for several lanes."""
+    if factors.multiplications() <= UNROLL:
+        return plain_storage(factors, split=len(factors.columns))
+    if lanes == 1:
+        return plain_storage(factors, split=0)
+    return tiled_storage(factors, split_within(factors, UNROLL))
 
 
 def _matrix_slopes(
@@ -195,10 +210,15 @@ class _StepMatrix:
     """W = M / (h gamma) - J, entry by entry on a tape."""
 
     def __init__(
-        self, slopes: list[list[Expr]], factors: Factorisation, rows: dict[str, Row], algebraic: set[int]
+        self,
+        slopes: list[list[Expr]],
+        factors: Factorisation,
+        storage: Tiles,
+        rows: dict[str, Row],
+        algebraic: set[int],
     ):
         self.tape = Tape()
-        self.slopes, self.factors, self.algebraic = slopes, factors, algebraic
+        self.slopes, self.factors, self.storage, self.algebraic = slopes, factors, storage, algebraic
         self.lower = lower_into(self.tape, [slope for row in slopes for slope in row], rows)
 
     def row(self, i: int) -> dict[int, int | None]:
@@ -216,18 +236,13 @@ class _StepMatrix:
 
     def store(self, i: int, row: dict[int, int | None]) -> None:
         for j, value in row.items():
-            self.tape.store(self.factors.place(i, j), self.tape.constant(0.0) if value is None else value)
-
-
-def _emit_matrix(matrix: _StepMatrix, lanes: int) -> Code:
-    for i in range(len(matrix.slopes)):
-        matrix.store(i, matrix.row(i))
-    return emit_tape("factor", matrix.tape, lanes)
+            self.tape.store(self.storage.place(i, j), self.tape.constant(0.0) if value is None else value)
 
 
 def _emit_factor(matrix: _StepMatrix, lanes: int) -> Code:
-    """The matrix and its LU in one go, row by row: a row's entries stay in registers."""
-    tape = matrix.tape
+    """The matrix and the LU of its first `split` pivots in one go, row by row: a row's entries stay in
+    registers."""
+    tape, split = matrix.tape, matrix.storage.split
     upper: list[list[tuple[int, int]]] = []  # per row: (column, value) right of the diagonal
     inverse: list[int] = []
     one = tape.constant(1.0)
@@ -235,23 +250,26 @@ def _emit_factor(matrix: _StepMatrix, lanes: int) -> Code:
         row = matrix.row(i)
         for k in columns:
             value = row[k]
-            if k >= i or value is None:
+            if k >= min(i, split) or value is None:
                 continue
             factor = row[k] = tape.make("mul", value, inverse[k])
             for j, u in upper[k]:
                 old = row[j]
                 product = tape.make("neg", tape.make("mul", factor, u)) if old is None else None
                 row[j] = tape.make("fnma", factor, u, old) if product is None else product
-        diagonal = row[i]
-        pivot = tape.make("div", one, tape.constant(0.0) if diagonal is None else diagonal)
-        row[i] = pivot
-        inverse.append(pivot)
-        upper.append([(j, v) for j, v in row.items() if j > i and v is not None])
+        if i < split:
+            diagonal = row[i]
+            pivot = tape.make("div", one, tape.constant(0.0) if diagonal is None else diagonal)
+            row[i] = pivot
+            inverse.append(pivot)
+            upper.append([(j, v) for j, v in row.items() if j > i and v is not None])
         matrix.store(i, row)
+    for place, number in matrix.storage.padding.items():
+        tape.store(place, tape.constant(number))
     return emit_tape("factor", tape, lanes)
 
 
-def _solution_tape(factors: Factorisation) -> Tape:
+def _solution_tape(factors: Factorisation, storage: Tiles) -> Tape:
     """L U x = b in place: `y` holds the factors, `out` the right-hand side and then the solution."""
     tape = Tape()
     n = len(factors.columns)
@@ -262,41 +280,31 @@ def _solution_tape(factors: Factorisation) -> Tape:
             value = tape.make("copy", value)  # or it could be read again after it was overwritten
         for j in columns:
             if j < i:
-                value = tape.make("fnma", tape.make("load", "y", factors.place(i, j)), values[j], value)
+                value = tape.make("fnma", tape.make("load", "y", storage.place(i, j)), values[j], value)
         values.append(value)
     for i in range(n - 1, -1, -1):
         value = values[i]
-        for j in factors.columns[i]:
+        for j in reversed(factors.columns[i]):  # what was found last comes last: nothing has to wait for it
             if j > i:
-                value = tape.make("fnma", tape.make("load", "y", factors.place(i, j)), values[j], value)
-        values[i] = tape.make("mul", value, tape.make("load", "y", factors.place(i, i)))
+                value = tape.make("fnma", tape.make("load", "y", storage.place(i, j)), values[j], value)
+        values[i] = tape.make("mul", value, tape.make("load", "y", storage.place(i, i)))
         tape.store(factors.column_of[i], values[i])
     return tape
 
 
-_EMPTY = FactorTable(*(np.zeros(1, dtype=np.int32) for _ in fields(FactorTable)))
-
-
-def _table(factors: Factorisation, lanes: int) -> FactorTable:
-    runs: list[int] = []
-    run_start = [0]
-    for i, columns in enumerate(factors.columns):
-        for place, j in enumerate(columns, factors.start[i]):
-            if j <= i:
-                continue
-            if len(runs) // 3 > run_start[-1] and runs[-3] + runs[-1] == j:
-                runs[-1] += 1
-            else:
-                runs += [j, place, 1]
-        run_start.append(len(runs) // 3)
-    flat = [j for columns in factors.columns for j in columns]
-    diagonal = [factors.place(i, i) for i in range(len(factors.columns))]
-    whole = _blocks(factors.columns if lanes == 1 else ())
-    upper = _blocks(
-        [[j for j in columns if j > i] for i, columns in enumerate(factors.columns)] if lanes == 1 else ()
-    )
-    parts = (factors.start, flat, diagonal, run_start, runs, *whole, *upper)
-    return FactorTable(*(np.array(part, dtype=np.int32) for part in parts))
+def _table(factors: Factorisation, storage: Tiles, lanes: int) -> FactorTable:
+    tables = {field.name: np.zeros(1, dtype=np.int32) for field in fields(FactorTable)}
+    if storage.split < len(factors.columns) and lanes > 1:
+        tables |= {"groups": storage.groups, "updates": storage.updates, "targets": storage.targets}
+    elif storage.split < len(factors.columns):
+        whole = _blocks(factors.columns)
+        upper = _blocks([[j for j in columns if j > i] for i, columns in enumerate(factors.columns)])
+        flat = [j for columns in factors.columns for j in columns]
+        diagonal = [storage.place(i, i) for i in range(len(factors.columns))]
+        names = ("start", "columns", "diagonal", "row_start", "row_blocks", "block_start", "blocks")
+        parts = (factors.start, flat, diagonal, *whole, *upper)
+        tables |= {name: np.array(part, dtype=np.int32) for name, part in zip(names, parts, strict=True)}
+    return FactorTable(**tables)
 
 
 def _blocks(rows: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:

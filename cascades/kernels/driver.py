@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cascades.kernels.factor import INLINE, factor_blocks, factor_rows
+from cascades.kernels.factor import INLINE, factor_blocks, factor_tiles
 from cascades.kernels.lanes import (
     ADD_TO_STATE,
     ATTENTION,
@@ -53,7 +53,6 @@ from cascades.kernels.vectors import (
     larger,
     load,
     real_at,
-    scaled,
     set_cell,
     set_real,
     set_whole,
@@ -64,6 +63,7 @@ from cascades.kernels.vectors import (
 )
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.15, 8.0
+_LEAP = 50.0  # the same as _GROW where no condition could be stepped over
 _PROBES = 4  # places within a step at which conditions are looked at
 _HALVINGS = 60  # of the interval in which a condition changes
 _NEWTON = 50
@@ -86,34 +86,43 @@ def set_control(lanes, wide, rows, row, lane, value):
 @njit(**INLINE)
 def factor_from_table(lanes, wide, code, rows):
     if len(lanes) > 1:
-        factor_rows(lanes, code, rows.w, rows.work)
+        factor_tiles(lanes, code, rows.w)
     else:
         factor_blocks(lanes, wide, code, rows.w, rows.work, rows.upper)
 
 
 @njit(**INLINE)
-def point(wide, rows, n_wide, weights):
-    """trial = y + sum_j weights_j u_j"""
+def point(wide, rows, n_wide, weights, sums):
+    """trial = y + sum_j weights_j u_j and sum = sum_j sums_j u_j, which read u once."""
+    zero = splat(wide, 0.0)
     for k in range(n_wide):
+        total = combine(zero, sums, rows.u, k, n_wide)
         store(rows.trial, k, combine(load(wide, rows.y, k), weights, rows.u, k, n_wide))
+        store(rows.sum, k, total)
 
 
 @njit(**INLINE)
-def stage(lanes, wide, code, rows, n_wide, i, weights, inverse_h):
-    """u_i = W^-1 (f(trial) + M sum_j C_ij u_j / h + d_i h df/dt)"""
+def next_point(wide, rows, n_wide, last, sums):
+    """The same for a stage that starts from where the one before it ended."""
+    zero = splat(wide, 0.0)
+    for k in range(n_wide):
+        total = combine(zero, sums, rows.u, k, n_wide)
+        store(rows.trial, k, load(wide, rows.trial, k) + load(wide, rows.u, last * n_wide + k))
+        store(rows.sum, k, total)
+
+
+@njit(**INLINE)
+def stage(lanes, wide, code, rows, n_wide, i, inverse_h):
+    """u_i = W^-1 (f(trial) + M sum / h + d_i h df/dt)"""
     begin = i * n_wide * len(wide)
     if code.time_slope != 0:
         store(rows.x, TIME, load(lanes, rows.clock, 0) + load(lanes, rows.clock, 1) * NODES[i])
     call_code(code.rates, rows.trial, rows.p, rows.x, rows.u, begin)
-    n_algebraic = code.n_algebraic
-    first = i * (n_wide * len(wide) // len(lanes))
-    for a in range(n_algebraic):
-        store(rows.keep, a, load(lanes, rows.u, first + whole_at(code.algebraic, a)))
-    over_h = scaled(weights, inverse_h)
+    for a in range(code.n_algebraic):
+        store(rows.sum, whole_at(code.algebraic, a), splat(lanes, 0.0))
     for k in range(n_wide):
-        store(rows.u, i * n_wide + k, combine(load(wide, rows.u, i * n_wide + k), over_h, rows.u, k, n_wide))
-    for a in range(n_algebraic):
-        store(rows.u, first + whole_at(code.algebraic, a), load(lanes, rows.keep, a))
+        rate = load(wide, rows.u, i * n_wide + k)
+        store(rows.u, i * n_wide + k, rate + load(wide, rows.sum, k) * inverse_h)
     if code.time_slope != 0 and SLOPES[i] != 0.0:
         add_slope(wide, rows, n_wide, i)
     call_code(code.solve, rows.w, rows.p, rows.x, rows.u, begin)
@@ -140,22 +149,20 @@ def take_step(lanes, wide, code, rows, n_wide, rtol):
         call_code(code.time_slope, rows.y, rows.p, rows.x, rows.slope, 0)
         add_slope(wide, rows, n_wide, 0)
     call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
-    point(wide, rows, n_wide, A[0])
-    stage(lanes, wide, code, rows, n_wide, 1, C[0], inverse_h)
-    point(wide, rows, n_wide, A[1])
-    stage(lanes, wide, code, rows, n_wide, 2, C[1], inverse_h)
-    point(wide, rows, n_wide, A[2])
-    stage(lanes, wide, code, rows, n_wide, 3, C[2], inverse_h)
-    point(wide, rows, n_wide, A[3])
-    stage(lanes, wide, code, rows, n_wide, 4, C[3], inverse_h)
-    point(wide, rows, n_wide, A[4])
-    stage(lanes, wide, code, rows, n_wide, 5, C[4], inverse_h)
-    for k in range(n_wide):
-        store(rows.trial, k, load(wide, rows.trial, k) + load(wide, rows.u, 5 * n_wide + k))
-    stage(lanes, wide, code, rows, n_wide, 6, C[5], inverse_h)
-    for k in range(n_wide):
-        store(rows.trial, k, load(wide, rows.trial, k) + load(wide, rows.u, 6 * n_wide + k))
-    stage(lanes, wide, code, rows, n_wide, 7, C[6], inverse_h)
+    point(wide, rows, n_wide, A[0], C[0])
+    stage(lanes, wide, code, rows, n_wide, 1, inverse_h)
+    point(wide, rows, n_wide, A[1], C[1])
+    stage(lanes, wide, code, rows, n_wide, 2, inverse_h)
+    point(wide, rows, n_wide, A[2], C[2])
+    stage(lanes, wide, code, rows, n_wide, 3, inverse_h)
+    point(wide, rows, n_wide, A[3], C[3])
+    stage(lanes, wide, code, rows, n_wide, 4, inverse_h)
+    point(wide, rows, n_wide, A[4], C[4])
+    stage(lanes, wide, code, rows, n_wide, 5, inverse_h)
+    next_point(wide, rows, n_wide, 5, C[5])
+    stage(lanes, wide, code, rows, n_wide, 6, inverse_h)
+    next_point(wide, rows, n_wide, 6, C[6])
+    stage(lanes, wide, code, rows, n_wide, 7, inverse_h)
     total = splat(wide, 0.0)
     for k in range(n_wide):
         error = load(wide, rows.u, 7 * n_wide + k)
@@ -260,7 +267,7 @@ def apply_stops(lanes, job, ln, rows, lane):
 
 @njit(**INLINE)
 def note_change(ln, lane):
-    """The state or the rates jumped: begin with the step that worked after the last jump."""
+    """The state or the rates jumped: begin with the step that would have been right after the last jump."""
     ln.stale[lane] = 1
     if ln.t[lane] == 0.0 or ln.h_after[lane] == 0.0:
         ln.fresh[lane] = 1
@@ -444,8 +451,9 @@ def choose_steps(lanes, wide, job, ln, rows, n):
 
 
 @njit(**INLINE)
-def judge(lanes, wide, job, ln, rows, n):
+def judge(lanes, wide, code, job, ln, rows, n):
     """Accept or reject each lane's step and choose its next.  Returns the number accepted."""
+    grow = _LEAP if code.conditions == 0 else _GROW
     n_accepted = 0
     for lane in range(len(lanes)):
         ln.accepted[lane] = 0
@@ -462,22 +470,23 @@ def judge(lanes, wide, job, ln, rows, n):
             continue
         error = np.sqrt(total / n)
         finite = np.isfinite(error)
-        factor = _GROW
+        factor = grow
         if not finite:
             factor = _SHRINK
         elif error > 0.0:
-            factor = min(_GROW, max(_SHRINK, _SAFETY * error ** (-1.0 / (ERROR_ORDER + 1.0))))
+            factor = min(grow, max(_SHRINK, _SAFETY * error ** (-1.0 / (ERROR_ORDER + 1.0))))
         tried = ln.tried[lane]
         if finite and error <= 1.0:
             n_accepted += 1
             ln.accepted[lane] = 1
             set_control(lanes, wide, rows, MASK, lane, 1.0)
             step = tried * (min(1.0, factor) if ln.rejected[lane] != 0 else factor)
-            ln.rejected[lane] = 0
-            if ln.changed[lane] != 0:
-                ln.h_after[lane] = tried
-                ln.changed[lane] = 0
             cut = tried < 0.999 * ln.h[lane]
+            if ln.changed[lane] != 0:
+                better = tried if ln.rejected[lane] != 0 else max(tried, step)
+                ln.h_after[lane] = max(ln.h_after[lane], better) if cut else better
+                ln.changed[lane] = 0
+            ln.rejected[lane] = 0
             ln.h[lane] = max(ln.h[lane], step) if cut else step
         else:
             ln.h[lane] = tried * min(factor, 0.7)
@@ -645,7 +654,7 @@ def try_step(lanes, wide, code, job, ln, rows, n_wide, n):
     call_code(code.rates, rows.y, rows.p, rows.x, rows.u, 0)
     choose_steps(lanes, wide, job, ln, rows, n)
     take_step(lanes, wide, code, rows, n_wide, job.rtol)
-    return judge(lanes, wide, job, ln, rows, n)
+    return judge(lanes, wide, code, job, ln, rows, n)
 
 
 @njit(**INLINE)
@@ -687,7 +696,8 @@ def compile_driver(lanes: int) -> None:
 
 def is_compiled() -> bool:
     """Whether `run` was compiled by this process, or by an earlier one for any number of lanes."""
+    if run.overloads:
+        return True
     from pathlib import Path
 
-    folder = Path(run.stats.cache_path)
-    return bool(run.signatures) or any(folder.glob("driver.run-*.nbc"))
+    return any(Path(run.stats.cache_path).glob("driver.run-*.nbc"))

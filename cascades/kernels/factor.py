@@ -1,8 +1,7 @@
 """LU factorisation of a sparse matrix from tables, for matrices too large to be written out as code.
 
-Row by row: a row is spread over a dense work row, the U rows of its pivots are subtracted as runs of
-neighbouring columns, and it is collected again.  U rows are read in the order in which they are
-stored, and the work row stays in the first-level cache.
+For several lanes four rows at a time (`factor_tiles`, on what is left after the first pivots); for
+one lane row by row, with vectors over columns (`factor_blocks`).  Pivots are stored inverted.
 """
 
 from __future__ import annotations
@@ -15,36 +14,101 @@ INLINE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no
 
 
 @njit(**INLINE)
-def factor_rows(lanes, table, w, work):
-    """Replace the matrix in `w` (stored row by row) by its L and U; pivots are stored inverted.
+def factor_tiles(lanes, table, w):
+    """Replace the tiles of `compiler.tiles.Tiles` in `w` by their L and U.
 
-    table : the record with the tables of `compiler.lanes.FactorTable` as addresses, and the size n
-    work : one row of `lanes` per column
+    table : the record with the tables as addresses, and the number of groups
     """
-    for i in range(table.n):
-        first, last = table_entry(table.start, i), table_entry(table.start, i + 1)
-        for place in range(first, last):
-            store(work, table_entry(table.columns, place), load(lanes, w, place))
-        for place in range(first, table_entry(table.diagonal, i)):
-            k = table_entry(table.columns, place)
-            factor = load(lanes, work, k) * load(lanes, w, table_entry(table.diagonal, k))
-            store(work, k, factor)
-            for run in range(table_entry(table.run_start, k), table_entry(table.run_start, k + 1)):
-                column, begin = table_entry(table.runs, 3 * run), table_entry(table.runs, 3 * run + 1)
-                for q in range(table_entry(table.runs, 3 * run + 2)):
-                    store(
-                        work, column + q, load(lanes, work, column + q) - factor * load(lanes, w, begin + q)
-                    )
-        for place in range(first, last):
-            store(w, place, load(lanes, work, table_entry(table.columns, place)))
-        pivot = table_entry(table.diagonal, i)
-        store(w, pivot, 1.0 / load(lanes, w, pivot))
+    for group in range(table.n_groups):
+        pivots, count = table_entry(table.groups, 3 * group + 1), table_entry(table.groups, 3 * group + 2)
+        for update in range(table_entry(table.groups, 3 * group), table_entry(table.groups, 3 * group + 3)):
+            left, above = table_entry(table.updates, 5 * update), table_entry(table.updates, 5 * update + 1)
+            source = table_entry(table.updates, 5 * update + 2)
+            first = table_entry(table.updates, 5 * update + 4)
+            a = divide_row(lanes, w, left, above)
+            b = divide_row(lanes, w, left + 1, above)
+            c = divide_row(lanes, w, left + 2, above)
+            d = divide_row(lanes, w, left + 3, above)
+            for q in range(table_entry(table.updates, 5 * update + 3)):
+                target = table_entry(table.targets, first + q)
+                u = four(lanes, w, source + 4 * q, 1)
+                subtract(lanes, w, target, a, u)
+                subtract(lanes, w, target + 1, b, u)
+                subtract(lanes, w, target + 2, c, u)
+                subtract(lanes, w, target + 3, d, u)
+        factor_diagonal(lanes, w, pivots)
+        reduce_right(lanes, w, pivots, count)
+
+
+@njit(**INLINE)
+def four(lanes, w, first, stride):
+    return (
+        load(lanes, w, first),
+        load(lanes, w, first + stride),
+        load(lanes, w, first + 2 * stride),
+        load(lanes, w, first + 3 * stride),
+    )
+
+
+@njit(**INLINE)
+def divide_row(lanes, w, row, above):
+    """One row of a block by the upper triangle of a diagonal block: the factors, which are also stored."""
+    x = four(lanes, w, row, 4)
+    a = x[0] * load(lanes, w, above)
+    b = (x[1] - a * load(lanes, w, above + 4)) * load(lanes, w, above + 5)
+    c = x[2] - a * load(lanes, w, above + 8) - b * load(lanes, w, above + 9)
+    c = c * load(lanes, w, above + 10)
+    d = x[3] - a * load(lanes, w, above + 12) - b * load(lanes, w, above + 13)
+    d = (d - c * load(lanes, w, above + 14)) * load(lanes, w, above + 15)
+    store(w, row, a)
+    store(w, row + 4, b)
+    store(w, row + 8, c)
+    store(w, row + 12, d)
+    return (a, b, c, d)
+
+
+@njit(**INLINE)
+def subtract(lanes, w, target, factors, u):
+    value = load(lanes, w, target)
+    value = value - factors[0] * u[0] - factors[1] * u[1] - factors[2] * u[2] - factors[3] * u[3]
+    store(w, target, value)
+
+
+@njit(**INLINE)
+def factor_diagonal(lanes, w, block):
+    """The entry (row, column) of a block is at row + 4 column."""
+    for row in range(4):
+        for k in range(row):
+            factor = load(lanes, w, block + row + 4 * k) * load(lanes, w, block + 5 * k)
+            store(w, block + row + 4 * k, factor)
+            for j in range(k + 1, 4):
+                at = block + row + 4 * j
+                store(w, at, load(lanes, w, at) - factor * load(lanes, w, block + k + 4 * j))
+        store(w, block + 5 * row, 1.0 / load(lanes, w, block + 5 * row))
+
+
+@njit(**INLINE)
+def reduce_right(lanes, w, block, count):
+    """The columns right of a diagonal block by the block's lower triangle."""
+    ba, ca, da = load(lanes, w, block + 1), load(lanes, w, block + 2), load(lanes, w, block + 3)
+    cb, db, dc = load(lanes, w, block + 6), load(lanes, w, block + 7), load(lanes, w, block + 11)
+    for at in range(block + 16, block + 16 + 4 * count, 4):
+        x = four(lanes, w, at, 1)
+        b = x[1] - ba * x[0]
+        c = x[2] - ca * x[0] - cb * b
+        store(w, at + 1, b)
+        store(w, at + 2, c)
+        store(w, at + 3, x[3] - da * x[0] - db * b - dc * c)
 
 
 @njit(**INLINE)
 def factor_blocks(lanes, wide, table, w, work, upper):
-    """The same for one member: vectors run over aligned blocks of neighbouring columns.
+    """Replace one member's matrix in `w` by its L and U: vectors run over aligned blocks of columns.
 
+    A row is spread over a dense work row, the U rows of its pivots are subtracted, and it is collected again.
+
+    table : the record with the tables of `compiler.lanes.FactorTable` as addresses, and the size n
+    work : one number per column
     upper : the blocks of every pivot's U row, zero outside the row's pattern
     """
     width = len(wide)

@@ -6,8 +6,9 @@ third of the time.  `Memory` keeps what the addresses point at alive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ DONE, STEP_TOO_SMALL, NOT_FINITE, TOO_MANY_STEPS, SOLVER_ERROR, INTERRUPTED, NO_
 ADD_TO_STATE, SET_STATE, SET_PARAMETER, RESTORE_PARAMETER, RESTORE_STATE = range(5)
 # Rows of `control`, which are as wide as the widest vectors, and of the context x.
 STEP, ERROR, MASK, PLACE = range(4)
+_CONTROL = 4
 TIME, SHIFT, FIRST_MODE = range(3)
 
 
@@ -34,8 +36,8 @@ def _integers(names: str) -> list[tuple[str, type]]:
 CODE = np.dtype(
     _integers(
         "rates factor solve time_slope conditions"
-        " n n_wide n_watched n_modes n_algebraic has_table"
-        " start columns diagonal run_start runs row_start row_blocks block_start blocks algebraic"
+        " n n_wide n_watched n_modes n_algebraic has_table n_groups"
+        " groups updates targets start columns diagonal row_start row_blocks block_start blocks algebraic"
     )
 )
 # The members, what happens to them, and where results go; threads share it.
@@ -54,14 +56,15 @@ JOB = np.dtype(
     ]
 )
 # Vectors: one row per state, parameter, ...
-ROWS = np.dtype(_integers("y p x w u trial probe slope k keep work upper truth known clock control atol"))
+ROWS = np.dtype(_integers("y p x w u trial sum probe slope k keep work upper truth known clock control atol"))
 
 
+@lru_cache(maxsize=8)
 def lane_record(lanes: int) -> np.dtype[Any]:
     """Where each lane is.
 
     tried, end : the step being taken, and the stop that it hits (if `hits`)
-    h_after : the first step accepted after the last change
+    h_after : what would have been the right first step after the last change
     pending : when the next delayed event is due
     fresh : no step size yet;  changed : the next accepted step is the first after a change
     stale : conditions are not known;  low, high : times between which a condition changes;
@@ -98,9 +101,25 @@ def pack(layout: np.dtype[Any], arrays: Mapping[str, np.ndarray], numbers: Mappi
             raise ValueError(f"{name} is not contiguous")
         numbers[name] = array.__array_interface__["data"][0]
     names = layout.names or ()
-    if {*names} != {*numbers}:
+    if len(numbers) != len(names) or any(name not in numbers for name in names):
         raise ValueError(f"the record needs {sorted({*names} ^ {*numbers})}")
-    return Memory(np.array([tuple(numbers[name] for name in names)], dtype=layout), dict(arrays))
+    record = np.zeros(1, dtype=layout)
+    _write_record(record, [numbers[name] for name in names])
+    return Memory(record, dict(arrays))
+
+
+def _write_record(record: np.ndarray, numbers: Sequence[float]) -> None:
+    """Every field has eight bytes: whole numbers are written at once, the others one by one."""
+    fields = _real_fields(record.dtype)
+    record.view(np.int64)[:] = [int(number) for number in numbers] if fields else numbers
+    for at, name in fields:
+        record[name] = numbers[at]
+
+
+@lru_cache(maxsize=16)
+def _real_fields(layout: np.dtype[Any]) -> tuple[tuple[int, str], ...]:
+    names = layout.names or ()
+    return tuple((at, name) for at, name in enumerate(names) if layout[name] == np.float64)
 
 
 def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
@@ -110,25 +129,35 @@ def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
         conditions `watched` and blocks of the factorisation `blocks`.
     atol : shape (n,)
     """
-    width = vector_width(lanes)
-    n = padded_states(lanes, sizes["n"])
-    counts = {
-        "y": n, "p": sizes["m"], "x": sizes["x"], "w": sizes["w"], "u": STAGES * n, "trial": n, "probe": n,
-        "slope": n, "k": 3 * n, "keep": n, "work": n, "truth": sizes["watched"], "known": sizes["watched"],
-        "clock": 2, "atol": n,
-    }  # fmt: skip
-    total = sum(-(-max(count, 1) * lanes // width) for count in counts.values())
-    block = aligned_rows(total + sizes["blocks"] + 5, width)  # one allocation; every part begins aligned
-    arrays, row = {}, 0
-    for name, count in counts.items():
-        used = -(-max(count, 1) * lanes // width)
-        arrays[name] = block[row : row + used].reshape(-1, lanes)[: max(count, 1)]
-        row += used
-    arrays["upper"] = block[row : row + sizes["blocks"] + 1]
-    arrays["control"] = block[row + sizes["blocks"] + 1 :]
-    arrays["atol"][:] = 1.0
+    parts, rows = _parts(lanes, tuple(sizes.items()))
+    block = aligned_rows(rows, vector_width(lanes))  # one allocation; every part begins aligned
+    arrays = {name: block[first:last].reshape(-1, lanes)[:count] for name, first, last, count in parts}
+    arrays["upper"] = block[rows - sizes["blocks"] - _CONTROL - 1 : rows - _CONTROL]
+    arrays["control"] = block[rows - _CONTROL :]
+    arrays["atol"].fill(1.0)
     arrays["atol"][: sizes["n"]] = atol[:, None]
     return pack(ROWS, arrays, {})
+
+
+@lru_cache(maxsize=64)
+def _parts(
+    lanes: int, sizes: tuple[tuple[str, int], ...]
+) -> tuple[tuple[tuple[str, int, int, int], ...], int]:
+    """Each array's name, its first and last row in the block and its own number of rows; all rows."""
+    size, width = dict(sizes), vector_width(lanes)
+    n = padded_states(lanes, size["n"])
+    counts = {
+        "y": n, "p": size["m"], "x": size["x"], "w": size["w"], "u": STAGES * n, "trial": n, "sum": n,
+        "probe": n, "slope": n, "k": 3 * n, "keep": n, "work": n, "truth": size["watched"],
+        "known": size["watched"], "clock": 2, "atol": n,
+    }  # fmt: skip
+    parts, row = [], 0
+    for name, count in counts.items():
+        count = max(count, 1)
+        used = -(-count * lanes // width)
+        parts.append((name, row, row + used, count))
+        row += used
+    return tuple(parts), row + size["blocks"] + 1 + _CONTROL
 
 
 def vector_width(lanes: int) -> int:

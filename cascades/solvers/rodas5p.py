@@ -112,7 +112,9 @@ def make_job(problem: Integration, max_steps: int, reported: Any = None) -> Memo
     times = np.ascontiguousarray(problem.times, dtype=np.float64)
 
     def joined(name: str, kind: Any) -> Any:
-        return np.concatenate([*(getattr(stops, name) for stops in problem.stops), [0]]).astype(kind)
+        parts = [getattr(stops, name) for stops in problem.stops]
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.ascontiguousarray(whole, dtype=kind)
 
     arrays = {
         "initial": np.ascontiguousarray(problem.initial, dtype=np.float64),
@@ -154,7 +156,8 @@ def pack_code(code: LaneCode) -> Memory:
         "n_watched": code.n_conditions + code.n_triggers,
         "n_modes": code.n_conditions,
         "n_algebraic": code.algebraic.size,
-        "has_table": int(table.columns.size > 1),
+        "has_table": int(table.exists),
+        "n_groups": table.groups.size // 3 - 1 if table.groups.size > 1 else 0,
     }
     return pack(CODE, {**arrays, "algebraic": code.algebraic}, numbers)
 
