@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from cascades.compiler.derivatives import dependencies, directional, gradients
 from cascades.compiler.equations import Equations
 from cascades.compiler.functions import Array, ScalarFunction, as_row, scalar_functions
 from cascades.errors import ModelError, UnknownName
-from cascades.expression import ZERO, Expr, evaluate, number, symbol
+from cascades.expression import ZERO, Expr, evaluate, evaluator, number, symbol
 from cascades.model import Model
 
 if TYPE_CHECKING:
@@ -173,14 +173,26 @@ class CompiledModel:
 
     def _start(self, p: Array, members: int) -> Array:
         """The model's own states at time 0."""
-        constant, formulas = self._initial
+        constant, formulas, evaluated = self._initial
         y = np.tile(constant, (members, 1))
         if formulas:
-            values: dict[str, Any] = {name: p[:, i] for i, name in enumerate(self.parameter_names)}
-            values["time"] = 0.0
-            for i, value in zip(formulas, evaluate(formulas.values(), values), strict=True):
+            for i, value in zip(formulas, self._started(p) if len(p) == 1 else evaluated(p), strict=True):
                 y[:, i] = value
         return y
+
+    def _started(self, p: Array) -> list[Array]:
+        """The formulas' values for one member; those of the last parameter values are remembered."""
+        key = p.tobytes()
+        found = self._last_start.get(key)
+        if found is None:
+            found = self._initial[2](p)
+            self._last_start.clear()
+            self._last_start[key] = found
+        return found
+
+    @cached_property
+    def _last_start(self) -> dict[bytes, list[Array]]:
+        return {}
 
     def _refuse_missing(self, known: Mapping[str, int], given: Values) -> None:
         missing = [name for name in self.equations.missing if name in known and name not in given]
@@ -188,11 +200,19 @@ class CompiledModel:
             raise ModelError(self.equations.name, [f"{name}: has no value; give it one" for name in missing])
 
     @cached_property
-    def _initial(self) -> tuple[Array, dict[int, Expr]]:
-        """Initial values that are numbers, and those that are formulas of parameters, by position."""
+    def _initial(self) -> tuple[Array, list[int], Callable[[Array], list[Array]]]:
+        """Initial values that are numbers, the positions of those that are formulas of parameters, and
+        the formulas' values for parameter values of shape (members, m)."""
         initial = self.equations.initial
         constant = np.array([f.value if f.is_number else np.nan for f in initial], dtype=np.float64)
-        return constant, {i: f for i, f in enumerate(initial) if not f.is_number}
+        positions = [i for i, f in enumerate(initial) if not f.is_number]
+        formulas = evaluator([initial[i] for i in positions])
+
+        def evaluated(p: Array) -> list[Array]:
+            values: dict[str, Any] = {name: p[:, i] for i, name in enumerate(self.parameter_names)}
+            return formulas(values | {"time": 0.0})
+
+        return constant, positions, evaluated
 
     def observable(self, name: str, y: Any, p: Any, t: Any = 0.0) -> Array:
         """An observable, state or parameter by name, broadcast over the leading axes of `y`

@@ -46,6 +46,9 @@ from cascades.expression.node import (
     evaluate as evaluate,
 )
 from cascades.expression.node import (
+    evaluator as evaluator,
+)
+from cascades.expression.node import (
     flatten as flatten,
 )
 from cascades.expression.node import (

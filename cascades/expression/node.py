@@ -371,14 +371,29 @@ def evaluate(roots: Iterable[Expr], values: Mapping[str, Any]) -> list[Any]:
 
     Raises KeyError with the name of a symbol that has no value.
     """
+    return evaluator(roots)(values)
+
+
+def evaluator(roots: Iterable[Expr]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """`evaluate` for roots that are evaluated more than once: their nodes are put into order here."""
     roots = list(roots)
-    done: dict[Expr, Any] = {}
-    with np.errstate(all="ignore"):
-        for node in postorder(*roots):
-            if node.is_number:
-                done[node] = node.value
-            elif node.is_symbol:
-                done[node] = values[node.name]
-            else:
-                done[node] = APPLY[node.op](*(done[child] for child in node.args))
-    return [done[root] for root in roots]
+    row: dict[Expr, int] = {}
+    steps: list[tuple[Callable[..., Any], tuple[int, ...]]] = []
+    leaves: list[Expr] = []
+    nodes = list(postorder(*roots))
+    for node in (node for node in nodes if node.op in ("number", "symbol")):
+        row[node] = len(leaves)
+        leaves.append(node)
+    for node in (node for node in nodes if node.op not in ("number", "symbol")):
+        row[node] = len(leaves) + len(steps)
+        steps.append((APPLY[node.op], tuple(row[child] for child in node.args)))
+    wanted = [row[root] for root in roots]
+
+    def run(values: Mapping[str, Any]) -> list[Any]:
+        done = [values[leaf.name] if leaf.is_symbol else leaf.value for leaf in leaves]
+        with np.errstate(all="ignore"):
+            for apply, args in steps:
+                done.append(apply(*[done[k] for k in args]))
+        return [done[k] for k in wanted]
+
+    return run
