@@ -135,50 +135,81 @@ def _replace(roots: Iterable[Expr], relations: dict[Expr, str], varying: set[str
     return [new[root] for root in roots]
 
 
-def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) -> LaneCode:
-    """Compile, or load from the cache; `quick` takes code that is optimised less if there is no better."""
-    equations = compiled.equations
-    n = len(equations.state_names)
-    frozen = freeze(compiled)
-    rows = dict(compiled.rows)
-    rows |= {name: ("x", FIRST_MODE + k) for k, name in enumerate(frozen.modes)}
-    pattern = dependencies(frozen.rates, equations.state_names)
-    algebraic = [i for i, flag in enumerate(equations.is_algebraic) if flag]
-    factors = order([(i, j) for i, columns in enumerate(pattern) for j in columns], n, algebraic)
-    storage = _storage(factors, lanes)
-    depends_on_time = any("time" in free_symbols(rate) for rate in frozen.rates)
-    watched = (*frozen.relations, *frozen.triggers)
-    names = ["rates", "factor", "solve"]
-    names += ["time_slope"] * depends_on_time + ["conditions"] * bool(watched)
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is compiled for a model: its rates, and the factors of its step matrix and where they are."""
 
-    def text() -> str:
-        same = frozen.rates == tuple(equations.rates)
-        slopes = compiled.state_gradients if same else gradients(frozen.rates, equations.state_names)
-        named = _matrix_slopes(slopes, factors, equations.state_names)
-        matrix = _StepMatrix(named, factors, storage, rows, set(algebraic))
+    compiled: CompiledModel
+    lanes: int
+    frozen: Frozen
+    factors: Factorisation
+    storage: Tiles
+    algebraic: tuple[int, ...]
+
+    @property
+    def depends_on_time(self) -> bool:
+        return any("time" in free_symbols(rate) for rate in self.frozen.rates)
+
+    @property
+    def watched(self) -> tuple[Expr, ...]:
+        return (*self.frozen.relations, *self.frozen.triggers)
+
+    @property
+    def names(self) -> list[str]:
+        """The functions that are compiled."""
+        return [
+            "rates", "factor", "solve",
+            *["time_slope"] * self.depends_on_time, *["conditions"] * bool(self.watched),
+        ]  # fmt: skip
+
+    def text(self) -> str:
+        """The LLVM module."""
+        frozen, lanes, names = self.frozen, self.lanes, self.compiled.state_names
+        rows = dict(self.compiled.rows)
+        rows |= {name: ("x", FIRST_MODE + k) for k, name in enumerate(frozen.modes)}
+        same = frozen.rates == tuple(self.compiled.equations.rates)
+        slopes = self.compiled.state_gradients if same else gradients(frozen.rates, names)
+        named = _matrix_slopes(slopes, self.factors, names)
+        matrix = _StepMatrix(named, self.factors, self.storage, rows, set(self.algebraic))
         codes = [
             emit_function("rates", frozen.rates, rows, lanes),
             _emit_factor(matrix, lanes),
-            emit_tape("solve", _solution_tape(factors, storage), lanes),
+            emit_tape("solve", _solution_tape(self.factors, self.storage), lanes),
         ]
-        if depends_on_time:
+        if self.depends_on_time:
             by_time = gradients(frozen.rates, ["time"])
             codes.append(emit_function("time_slope", [g.get("time", ZERO) for g in by_time], rows, lanes))
-        if watched:
-            codes.append(emit_function("conditions", watched, rows, lanes))
+        if self.watched:
+            codes.append(emit_function("conditions", self.watched, rows, lanes))
         return module_text(codes, lanes)
 
-    library = build(f"{equations.content_hash} {lanes} lanes", names, text, quick=quick)
+
+def plan_lane_code(compiled: CompiledModel, lanes: int) -> Plan:
+    """Order the factorisation and lay it out."""
+    equations = compiled.equations
+    frozen = freeze(compiled)
+    pattern = dependencies(frozen.rates, equations.state_names)
+    algebraic = tuple(i for i, flag in enumerate(equations.is_algebraic) if flag)
+    entries = [(i, j) for i, columns in enumerate(pattern) for j in columns]
+    factors = order(entries, len(equations.state_names), algebraic)
+    return Plan(compiled, lanes, frozen, factors, _storage(factors, lanes), algebraic)
+
+
+def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) -> LaneCode:
+    """Compile, or load from the cache; `quick` takes code that is optimised less if there is no better."""
+    equations = compiled.equations
+    plan = plan_lane_code(compiled, lanes)
+    library = build(f"{equations.content_hash} {lanes} lanes", plan.names, plan.text, quick=quick)
     return LaneCode(
         lanes=lanes,
-        n_states=n,
+        n_states=len(equations.state_names),
         n_parameters=len(equations.parameter_names),
-        n_context=FIRST_MODE + len(frozen.relations),
-        n_factors=storage.size,
-        n_conditions=len(frozen.relations),
-        n_triggers=len(frozen.triggers),
-        algebraic=np.array(algebraic, dtype=np.int64),
-        table=_table(factors, storage, lanes),
+        n_context=FIRST_MODE + len(plan.frozen.relations),
+        n_factors=plan.storage.size,
+        n_conditions=len(plan.frozen.relations),
+        n_triggers=len(plan.frozen.triggers),
+        algebraic=np.array(plan.algebraic, dtype=np.int64),
+        table=_table(plan.factors, plan.storage, lanes),
         library=library,
         **{
             name: library.addresses.get(name, 0)

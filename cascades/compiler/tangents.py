@@ -26,9 +26,10 @@ import numpy as np
 from cascades.compiler.build import Library, build
 from cascades.compiler.derivatives import dependencies, directional, gradients
 from cascades.compiler.emit import emit_tape, module_text
-from cascades.compiler.lanes import Frozen, freeze
-from cascades.compiler.ordering import Factorisation, order
+from cascades.compiler.lanes import Frozen, freeze, plan_lane_code
+from cascades.compiler.ordering import Factorisation
 from cascades.compiler.tape import Row, Tape, lower_into
+from cascades.compiler.tiles import Tiles
 from cascades.expression import ONE, ZERO, Expr, add, mul, number, substitute, symbol
 
 if TYPE_CHECKING:
@@ -66,11 +67,9 @@ def build_tangent_code(compiled: CompiledModel, lanes: int) -> TangentCode:
     terms = _Terms.of(frozen, names, parameters)
 
     def text() -> str:
-        pattern = dependencies(frozen.rates, names)
-        algebraic = [i for i, flag in enumerate(equations.is_algebraic) if flag]
-        factors = order([(i, j) for i, columns in enumerate(pattern) for j in columns], len(names), algebraic)
+        nominal = plan_lane_code(compiled, 1)
         slopes, used = _slopes(frozen, terms, names, parameters)
-        follow = _follow(terms, used, factors)
+        follow = _follow(terms, used, nominal.factors, nominal.storage)
         codes = [
             emit_tape("slopes", slopes, lanes, numbers=("p",)),
             emit_tape("follow", follow, lanes, numbers=("y", "x")),
@@ -173,7 +172,7 @@ def _slopes(
     return tape, [push is not ZERO for push in pushes]
 
 
-def _follow(terms: _Terms, used: Sequence[bool], factors: Factorisation) -> Tape:
+def _follow(terms: _Terms, used: Sequence[bool], factors: Factorisation, storage: Tiles) -> Tape:
     """Row by row in pivot order: the right-hand side, then the solution of W (du + v) = ..."""
     tape = Tape()
     n = len(factors.columns)
@@ -207,14 +206,14 @@ def _follow(terms: _Terms, used: Sequence[bool], factors: Factorisation) -> Tape
                 value = tape.make("fma", tape.constant(coefficient), change, value)
         for j in columns:
             if j < i:
-                value = tape.make("fnma", tape.make("load", "x", factors.place(i, j)), values[j], value)
+                value = tape.make("fnma", tape.make("load", "x", storage.place(i, j)), values[j], value)
         values.append(value)
     for i in range(n - 1, -1, -1):
         value = values[i]
-        for j in factors.columns[i]:
+        for j in reversed(factors.columns[i]):
             if j > i:
-                value = tape.make("fnma", tape.make("load", "x", factors.place(i, j)), values[j], value)
-        values[i] = tape.make("mul", value, tape.make("load", "x", factors.place(i, i)))
+                value = tape.make("fnma", tape.make("load", "x", storage.place(i, j)), values[j], value)
+        values[i] = tape.make("mul", value, tape.make("load", "x", storage.place(i, i)))
         column = factors.column_of[i]
         tape.store(column, tape.make("sub", values[i], tape.make("load", "p", n + column)))
     return tape
