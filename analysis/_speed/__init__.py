@@ -30,14 +30,22 @@ class Row(NamedTuple):
         return self.value <= self.bar if self.is_less else self.value >= self.bar
 
 
+_SAMPLE = 0.02  # s that a sample lasts at least
+
+
 def cpu_seconds(runs: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
-    """Median CPU seconds of each, taken in turn; one run of each goes before."""
+    """Median CPU seconds of each, taken in turn; short ones are run several times in a row for a sample."""
+    calls = []
     for run in runs:
         run()
+        start = time.process_time()
+        run()
+        calls.append(max(1, int(_SAMPLE / max(time.process_time() - start, 1e-6))))
     found = np.empty((repeats, len(runs)))
     for i in range(repeats):
         for k, run in enumerate(runs):
             start = time.process_time()
-            run()
-            found[i, k] = time.process_time() - start
+            for _ in range(calls[k]):
+                run()
+            found[i, k] = (time.process_time() - start) / calls[k]
     return list(np.median(found, axis=0))

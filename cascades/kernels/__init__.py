@@ -5,7 +5,13 @@
     factor       LU from tables, for matrices too large to be written out as code
     rodas5p      the coefficients of the Rosenbrock method
     lanes        the records and buffers of the driver
+    step         one trial step of all lanes, and the polynomials within it
+    settling     what happens at the present time of a lane
+    control      how long a step is tried, and whether it is accepted
+    inside       what lies within an accepted step
     driver       many initial-value problems, one per lane
+    tangents     the derivatives of a driver's steps
+    entry        entry points, kept on disk between sessions
     random       counter-based random numbers
 
 Nothing here raises: a status per member says what happened.

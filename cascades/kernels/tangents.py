@@ -12,15 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cascades.kernels.driver import (
-    end_of_step,
-    halt_members,
-    move,
-    settle,
-    try_step,
-    watch,
-)
+from cascades.kernels.control import try_step
+from cascades.kernels.entry import entry_point
 from cascades.kernels.factor import INLINE
+from cascades.kernels.inside import end_of_step, move, watch
 from cascades.kernels.lanes import (
     ADD_TO_STATE,
     ATTENTION,
@@ -35,6 +30,7 @@ from cascades.kernels.lanes import (
     STEP,
 )
 from cascades.kernels.rodas5p import NODES, SLOPES, STAGES, A, C, H
+from cascades.kernels.settling import halt_members, settle
 from cascades.kernels.vectors import (
     call_code,
     combine,
@@ -307,7 +303,7 @@ def follow_outputs(wide, ln, tg, n):
     set_whole(tg.output, 0, output)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+@entry_point
 def run_tangents(one, wide, code_record, job_record, lane_record, row_record, tangent_record, budget):
     """As `driver.run` for a single member, with derivatives; `wide` directions go side by side."""
     code, job, ln, rows = code_record[0], job_record[0], lane_record[0], row_record[0]
