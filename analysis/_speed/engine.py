@@ -27,7 +27,7 @@ from cascades.solvers.rodas5p import Rodas5P
 TOLERANCES = tuple(float(f"{10.0 ** (-k / 4):.3g}") for k in range(12, 29))  # 1e-3 ... 1e-7
 _NO_ANSWER = 1e-2  # a peer whose error is larger has not solved the problem
 LONGEST = "900 at 1 Hz"
-MEMBERS = {"constant": 64, "100 at 100 Hz": 32, LONGEST: 16}
+MEMBERS = {"constant": 512, "100 at 100 Hz": 32, LONGEST: 16}
 BARS = {"ensemble roadrunner": 40.0, "single roadrunner": 5.0, "single bngsim": 2.0}
 
 

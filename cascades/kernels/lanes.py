@@ -6,7 +6,7 @@ third of the time.  `Memory` keeps what the addresses point at alive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ ADD_TO_STATE, SET_STATE, SET_PARAMETER, RESTORE_PARAMETER, RESTORE_STATE = range
 # Rows of `control`, which are as wide as the widest vectors, and of the context x.
 STEP, ERROR, MASK, PLACE = range(4)
 _CONTROL = 4
+_WIDE = ("upper", "control")  # parts whose rows are as wide as the widest vectors
 TIME, SHIFT, FIRST_MODE = range(3)
 
 
@@ -130,34 +131,52 @@ def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
     atol : shape (n,)
     """
     parts, rows = _parts(lanes, tuple(sizes.items()))
-    block = aligned_rows(rows, vector_width(lanes))  # one allocation; every part begins aligned
-    arrays = {name: block[first:last].reshape(-1, lanes)[:count] for name, first, last, count in parts}
-    arrays["upper"] = block[rows - sizes["blocks"] - _CONTROL - 1 : rows - _CONTROL]
-    arrays["control"] = block[rows - _CONTROL :]
+    width = vector_width(lanes)
+    block = aligned_rows(rows, width)  # one allocation; every part begins aligned
+    arrays = _Rows(block, lanes, parts)
     arrays["atol"].fill(1.0)
     arrays["atol"][: sizes["n"]] = atol[:, None]
-    return pack(ROWS, arrays, {})
+    start = block.__array_interface__["data"][0]
+    record = np.zeros(1, dtype=ROWS)
+    _write_record(record, [start + 8 * width * parts[name][0] for name in ROWS.names or ()])
+    return Memory(record, arrays)
+
+
+class _Rows(Mapping[str, np.ndarray]):
+    """The parts of a block as arrays, made when they are asked for."""
+
+    def __init__(self, block: np.ndarray, lanes: int, parts: Mapping[str, tuple[int, int, int]]):
+        self._block, self._lanes, self._parts = block, lanes, parts
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        first, last, count = self._parts[name]
+        rows = self._block[first:last]
+        return rows if name in _WIDE else rows.reshape(-1, self._lanes)[:count]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 @lru_cache(maxsize=64)
-def _parts(
-    lanes: int, sizes: tuple[tuple[str, int], ...]
-) -> tuple[tuple[tuple[str, int, int, int], ...], int]:
-    """Each array's name, its first and last row in the block and its own number of rows; all rows."""
+def _parts(lanes: int, sizes: tuple[tuple[str, int], ...]) -> tuple[Mapping[str, tuple[int, int, int]], int]:
+    """Each array's first and last row in the block and its own number of rows; and all rows of the block."""
     size, width = dict(sizes), vector_width(lanes)
     n = padded_states(lanes, size["n"])
     counts = {
         "y": n, "p": size["m"], "x": size["x"], "w": size["w"], "u": STAGES * n, "trial": n, "sum": n,
         "probe": n, "slope": n, "k": 3 * n, "keep": n, "work": n, "truth": size["watched"],
-        "known": size["watched"], "clock": 2, "atol": n,
+        "known": size["watched"], "clock": 2, "atol": n, "upper": size["blocks"] + 1, "control": _CONTROL,
     }  # fmt: skip
-    parts, row = [], 0
+    parts, row = {}, 0
     for name, count in counts.items():
         count = max(count, 1)
-        used = -(-count * lanes // width)
-        parts.append((name, row, row + used, count))
+        used = count if name in _WIDE else -(-count * lanes // width)
+        parts[name] = row, row + used, count
         row += used
-    return tuple(parts), row + size["blocks"] + 1 + _CONTROL
+    return parts, row
 
 
 def vector_width(lanes: int) -> int:
