@@ -34,6 +34,7 @@ CHUNK_BYTES = 64e6  # of states and parameters that a chunk holds at once
 SECONDS_HERE, SECONDS_AWAY = 1.0, 5.0  # of work in a chunk: for a lively progress bar; to be worth sending
 _PILOT = 64  # members of the first chunk, which is timed
 _WAITING = 4  # chunks that an executor is ahead of the results
+LEAST = 2  # members of a chunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,13 +200,20 @@ def _here(batch: Batch, store: Path | None) -> Iterator[tuple[int, int, Outcome]
     size = min(limit, _PILOT) if store is None else _stored_size(batch, store, min(limit, 4096))
     first = 0
     while first < batch.n_members:
-        last = min(first + size, batch.n_members)
+        last = _end_of_chunk(batch, first, size)
         start = time.perf_counter()
         yield first, last, _looked_up(batch.part(first, last), store)
         if store is None:
             spent = max(time.perf_counter() - start, 1e-6)
-            size = int(max(1, min(limit, size * min(SECONDS_HERE / spent, 16.0))))
+            size = int(max(LEAST, min(limit, size * min(SECONDS_HERE / spent, 16.0))))
         first = last
+
+
+def _end_of_chunk(batch: Batch, first: int, size: int) -> int:
+    """Where the chunk from `first` ends.  No chunk has a single member unless the ensemble has: a lone member
+    runs on other code, whose last digits differ."""
+    last = min(first + max(size, LEAST), batch.n_members)
+    return batch.n_members if batch.n_members - last < LEAST else last
 
 
 def _away(batch: Batch, executor: Executor, store: Path | None) -> Iterator[tuple[int, int, Outcome]]:
@@ -213,7 +221,10 @@ def _away(batch: Batch, executor: Executor, store: Path | None) -> Iterator[tupl
     size = _worth_sending(batch)
     if store is not None:
         size = _stored_size(batch, store, size)
-    todo = iter(range(0, batch.n_members, size))
+    firsts = [0]
+    while (end := _end_of_chunk(batch, firsts[-1], size)) < batch.n_members:
+        firsts.append(end)
+    todo = iter(firsts)
     running: dict[Future[Outcome], tuple[int, int, Path | None]] = {}
     workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     try:
@@ -222,7 +233,7 @@ def _away(batch: Batch, executor: Executor, store: Path | None) -> Iterator[tupl
                 first = next(todo, None)
                 if first is None:
                     break
-                last = min(first + size, batch.n_members)
+                last = _end_of_chunk(batch, first, size)
                 part = batch.part(first, last)
                 path = None if store is None else store / f"{part.key()}.npz"
                 known = None if path is None else _read(path)

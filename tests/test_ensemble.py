@@ -45,6 +45,17 @@ def test_chunks_do_not_show(binding, small_chunks):
         assert_array_equal(whole["AB"][member], alone["AB"][0])
 
 
+@pytest.mark.parametrize("seconds", [1e-9, 10.0])
+def test_no_chunk_of_one_member(binding, small_chunks, monkeypatch, seconds):
+    """A lone member would run on other code: neither a slow first chunk nor the last member may do that."""
+    monkeypatch.setattr(ensembles, "SECONDS_HERE", seconds)
+    chosen = values()["on"][:17]
+    whole = simulate(binding, TIMES, values={"on": chosen})
+    for member in (0, 7, 16):
+        alone = simulate(binding, TIMES, values={"on": chosen[[member, member]]})
+        assert_array_equal(whole.values[member], alone.values[0])
+
+
 def test_values_initial_states_and_protocols_together(binding):
     protocols = [spikes([0.5], target="A", size=s) for s in (0.0, 1.0, 2.0)]
     found = simulate(

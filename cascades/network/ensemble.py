@@ -149,7 +149,7 @@ def _key(network: Network, seed: int, duration: float, keep: Keep) -> str:
 def _read(path: Path) -> Arrays | None:
     """A stored result; a file that cannot be read is computed again."""
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
