@@ -128,4 +128,4 @@ def _rule(text: str, step: Steps) -> CalciumRule:
             compile_model(model), calcium=calcium, weight=weight, budget="quick",
             progress=lambda what, done: report(done),
         )  # fmt: skip
-    return ladder.rule
+    return ladder.network_rule

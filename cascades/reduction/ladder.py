@@ -83,8 +83,22 @@ class RuleLadder(Sequence[Level]):
         """The chosen level's rule if it is a CalciumRule, else the most accurate one that is."""
         if isinstance(self.chosen.rule, CalciumRule):
             return self.chosen.rule
-        rules = [level for level in self.levels if isinstance(level.rule, CalciumRule)]
-        best = min(rules, key=_misses).rule
+        return self._best([level for level in self.levels if isinstance(level.rule, CalciumRule)])
+
+    @property
+    def network_rule(self) -> CalciumRule:
+        """The same for networks, which keep one variable per synapse: without a phosphatase filter."""
+        if self.rule.filter is None:
+            return self.rule
+        return self._best(
+            [v for v in self.levels if isinstance(v.rule, CalciumRule) and v.rule.filter is None]
+        )
+
+    @staticmethod
+    def _best(levels: list[Level]) -> CalciumRule:
+        if not levels:
+            raise RuleError("ladder", "none of its levels is a CalciumRule that will do")
+        best = min(levels, key=_misses).rule
         if not isinstance(best, CalciumRule):
             raise RuleError("ladder", "none of its levels is a CalciumRule")
         return best

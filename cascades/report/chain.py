@@ -79,7 +79,7 @@ def run_chain(
         ltp, ltd = potentiation(spine, found), depression(spine, found)
     with step("spike timing and frequency, full model and rule") as report:
         both = curves(spine, ladder.rule, report=report)
-    network = assembly_network(ladder.rule, seed=seed)
+    network = assembly_network(ladder.network_rule, seed=seed)
     with step(f"{NETWORK_DURATION / 1e3:g} s of {network.size} neurons") as report:
         recording = run_network(network, NETWORK_DURATION, seed=seed, progress=report)
     return Chain(model, compiled, spine, ltp, ltd, found, ladder, both, recording, seed)

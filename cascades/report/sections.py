@@ -135,7 +135,8 @@ def network(recording: Recording) -> Section:
             prose(f"""{described.size} leaky integrate-and-fire neurons: an assembly A of {assembly}
                 that gets more random input from outside, {others} other excitatory neurons E, and
                 {inhibitory} inhibitory ones I. The {described.synapse_count(plastic=True)} synapses
-                among excitatory neurons learn by the derived rule, each updated exactly when a spike
+                among excitatory neurons learn by the derived rule
+                ({described.rule.name if described.rule else "none"}), each updated exactly when a spike
                 meets it; a fifth of them starts UP. {recording.duration / 1e3:g} s of biological time,
                 seed {recording.seed}."""),
         ],

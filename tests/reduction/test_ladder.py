@@ -12,13 +12,13 @@ from numpy.testing import assert_allclose
 import cascades
 from cascades.compiler.compiled import CompiledModel
 from cascades.errors import RuleError, UnknownName
-from cascades.reduction import CalciumRule, derive_rule
+from cascades.reduction import CalciumRule, PhosphataseFilter, derive_rule
 from cascades.reduction.ladder import choose
 
 # Graupner & Brunel (2007), ModelDB 114452, AUTO branch files
 PUBLISHED_FOLDS = [0.0923521, 0.219568, 0.363130, 0.373918]
 PRINTED_DIGITS = 1e-6
-PUBLISHED_SADDLE = (56.7677 - 0.14506) / (149.983 - 0.14506)  # models.md 3.1: S at Ca = 0.1
+PUBLISHED_SADDLE = (56.7677 - 0.14506) / (149.983 - 0.14506)  # S at Ca = 0.1, by continuation
 
 
 def compiled(name: str) -> CompiledModel:
@@ -79,6 +79,19 @@ def test_tolerance_chooses_the_cheapest_that_meets_it(ladder):
     worst = max(level.certificate.validation.rmse for level in ladder)
     assert choose(ladder.levels, worst) is min(ladder.levels, key=lambda level: level.cost)
     assert choose(ladder.levels, 1e-9).is_exportable
+
+
+def test_networks_get_a_rule_of_one_variable(ladder):
+    assert ladder.network_rule == ladder.rule
+    slow = PhosphataseFilter(1.0, (0.1, 1.0), (0.0, 1.0), (1.0, 0.0))
+    filtered = dataclasses.replace(ladder.rule, filter=slow)
+    chosen = dataclasses.replace(ladder.chosen, rule=filtered)
+    others = tuple(level for level in ladder if level is not ladder.chosen)
+    two = dataclasses.replace(ladder, levels=(chosen, *others), chosen=chosen)
+    assert two.rule is filtered
+    assert two.network_rule.filter is None
+    with pytest.raises(RuleError, match="none of its levels"):
+        dataclasses.replace(two, levels=(chosen,)).network_rule  # noqa: B018
 
 
 def test_the_rule_knows_where_it_comes_from(ladder):
