@@ -38,7 +38,8 @@ prefs.codegen.target = "cython"
 seed(int(sys.argv[2])); np.random.seed(int(sys.argv[2]))
 exec(open("network.py").read())
 from calcium_synapses import VISIT
-monitor_e, monitor_i = SpikeMonitor(E, record=False), SpikeMonitor(I, record=False)  # Brian2 looks at names
+monitor_e = SpikeMonitor(POPULATIONS["E"], record=False)  # Brian2 looks at names
+monitor_i = SpikeMonitor(POPULATIONS["I"], record=False)
 duration = float(sys.argv[1])
 synapses_0.run_regularly(VISIT.replace("SLIDE", "0"), dt=duration * ms, when="end")
 run(duration * ms + 2 * defaultclock.dt)

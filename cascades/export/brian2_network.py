@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from cascades.export.names import directory, variables
 from cascades.network.network import Network
 from cascades.network.neuron import LeakyIntegrateAndFire, PoissonSource, Population, ReplayedSource
 from cascades.network.plasticity.base import Mechanism
@@ -18,17 +19,20 @@ def script(network: Network, is_event: bool) -> str:
     """The source of `network.py`; `is_event` says whether the rule has an event-driven form."""
     lines = ["from brian2 import *\n", "from calcium_synapses import calcium_synapses\n\n"]
     lines += [f"defaultclock.dt = {network.dt!r} * ms\n"]
-    lines += [_population(p, network) for p in network.neurons]
+    named = variables(network)
+    lines += [_population(p, named[p.name], network) for p in network.neurons]
+    lines.append(f"{directory(network)}\n")
     plastic = []
     for k, synapses in enumerate(network.synapses):
         name = f"synapses_{k}"
+        lines.append(f"# {synapses.name!r}\n")
         lines.append(_synapses(name, synapses, network, is_event))
         plastic += [name] if synapses.plastic else []
     lines += [_mechanism(m, network, plastic) for m in network.mechanisms]
     return "".join(lines)
 
 
-def _population(p: Population, network: Network) -> str:
+def _population(p: Population, name: str, network: Network) -> str:
     n = p.neuron
     if isinstance(n, LeakyIntegrateAndFire):
         slides = _one(network, SlidingThreshold)
@@ -42,22 +46,22 @@ def _population(p: Population, network: Network) -> str:
         )
         counts = "; counted += 1" if slides else ""
         text = (
-            f"{p.name} = NeuronGroup({p.size}, '''{equations}''', threshold='v >= {n.v_threshold!r}*mV', "
+            f"{name} = NeuronGroup({p.size}, '''{equations}''', threshold='v >= {n.v_threshold!r}*mV', "
             f"reset='v = {n.v_reset!r}*mV{counts}', refractory={n.refractory!r} * ms, method='exact')\n"
-            f"{p.name}.v = '({n.v_rest!r} + rand()*{n.v_threshold - n.v_rest!r})*mV'\n"
+            f"{name}.v = '({n.v_rest!r} + rand()*{n.v_threshold - n.v_rest!r})*mV'\n"
         )
         if isinstance(slides, SlidingThreshold):
-            text += f"{p.name}.spike_rate = {slides.target!r} * Hz\n"
+            text += f"{name}.spike_rate = {slides.target!r} * Hz\n"
     elif isinstance(n, PoissonSource):
-        text = f"{p.name} = PoissonGroup({p.size}, {n.rate!r} * Hz)\n"
+        text = f"{name} = PoissonGroup({p.size}, {n.rate!r} * Hz)\n"
     elif isinstance(n, ReplayedSource):
         times, indices = n.times.tolist(), n.neurons.tolist()
-        text = f"{p.name} = SpikeGeneratorGroup({p.size}, {indices!r}, {times!r} * ms)\n"
+        text = f"{name} = SpikeGeneratorGroup({p.size}, {indices!r}, {times!r} * ms)\n"
     else:
         raise TypeError(f"no Brian2 code for {type(n).__name__}")
     if p.poisson is not None:
         text += (
-            f"drive_{p.name} = PoissonInput({p.name}, 's_exc', 1, {p.poisson.rate!r} * Hz, "
+            f"drive_of_{name} = PoissonInput({name}, 's_exc', 1, {p.poisson.rate!r} * Hz, "
             f"{p.poisson.weight!r} * mV)\n"
         )
     return text
@@ -65,6 +69,8 @@ def _population(p: Population, network: Network) -> str:
 
 def _synapses(name: str, s: Synapses, network: Network, is_event: bool) -> str:
     onto = "s_exc_post" if s.receptor == "exc" else "s_inh_post"
+    named = variables(network)
+    source, target = named[s.source], named[s.target]
     sent = "expressed" if _one(network, TagAndCapture) else "rho"
     if s.plastic:
         options = [f"delay={s.delay!r} * ms"] + ([] if is_event else ["mode='clock'"])
@@ -74,10 +80,10 @@ def _synapses(name: str, s: Synapses, network: Network, is_event: bool) -> str:
         options += ["slide='slide_post'"] if _one(network, SlidingThreshold) else []
         options += ["variables='expressed : 1\\nlate : 1'"] if sent == "expressed" else []
         weight = f"{onto} += {s.weight!r} * mV * {sent}"
-        text = f"{name} = calcium_synapses({s.source}, {s.target}, '{weight}', {', '.join(options)})\n"
+        text = f"{name} = calcium_synapses({source}, {target}, '{weight}', {', '.join(options)})\n"
     else:
         text = (
-            f"{name} = Synapses({s.source}, {s.target}, on_pre='{onto} += {s.weight!r} * mV', "
+            f"{name} = Synapses({source}, {target}, on_pre='{onto} += {s.weight!r} * mV', "
             f"delay={s.delay!r} * ms)\n"
         )
     text += f"{name}.connect({_where(s, network)})\n"
@@ -116,16 +122,17 @@ def _mechanism(mechanism: Mechanism, network: Network, plastic: list[str]) -> st
 
     Brian2 also does it at time 0, where nothing must change.
     """
-    names = {s.target for s in network.synapses if s.plastic}
+    named = variables(network)
+    learning = sorted({named[s.target] for s in network.synapses if s.plastic})
     if isinstance(mechanism, SlidingThreshold):
         return "".join(f"{name}.run_regularly('''{_slide(mechanism)}''', {_when(mechanism, 1)})\n"
-                       for name in sorted(names))  # fmt: skip
+                       for name in learning)  # fmt: skip
     if isinstance(mechanism, TagAndCapture):
         m = mechanism
         neurons = (
             f"{name}.run_regularly('early = 0', {_when(m, 0)})\n"
             f"{name}.run_regularly('''{_protein(m)}''', {_when(m, 2)})\n"
-            for name in sorted(names)
+            for name in learning
         )
         synapses = (
             f"{name}.run_regularly('early_post += rho - {m.baseline!r}', {_when(m, 1)})\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cascades.export.names import directory, variables
 from cascades.network.constants import MS_PER_S
 from cascades.network.network import Network
 from cascades.network.neuron import LeakyIntegrateAndFire, PoissonSource, Population, ReplayedSource
@@ -86,17 +87,18 @@ def script(network: Network, rule: CalciumRule, slots: int) -> str:
     """The source of `network.py`."""
     parts = [_HEAD.format(dt=network.dt)]
     learning = {s.target for s in network.synapses if s.plastic}
-    parts += [_population(p, p.name in learning, network) for p in network.neurons]
+    named = variables(network)
+    parts += [_population(p, named[p.name], p.name in learning, network.dt) for p in network.neurons]
     late = rule.calcium.delay * MS_PER_S
     plastic = [k for k, s in enumerate(network.synapses) if s.plastic]
     for k, synapses in enumerate(network.synapses):
+        parts.append(f"# {synapses.name!r}\n")
         if synapses.plastic:
             parts.append(f'nest.CopyModel("{LEARNING_SYNAPSE}", "plastic_{k}")\n')
-        parts.append(_synapses(k, synapses, network, late))
-    names = ", ".join(p.name for p in network.neurons)
+        parts.append(_synapses(k, synapses, named, late))
     # the state of a synapse, in the order in which it is read back
     state = ["source", "target", "rho", "c", "t_last", "lost", *(f"due_{k}" for k in range(slots))]
-    parts.append(_TAIL.format(names=names, plastic=plastic, state=state))
+    parts.append(_TAIL.format(populations=directory(network), plastic=plastic, state=state))
     return "".join(parts)
 
 
@@ -125,10 +127,10 @@ nest.Install("calciummodule")
 
 _TAIL = '''
 recorder = nest.Create("spike_recorder")
-populations = [{names}]
-for population in populations:
+{populations}
+for population in POPULATIONS.values():
     nest.Connect(population, recorder)
-FIRST = [population[0].global_id for population in populations]
+FIRST = [population[0].global_id for population in POPULATIONS.values()]
 PLASTIC = {plastic}
 STATE = {state}
 
@@ -164,50 +166,50 @@ if __name__ == "__main__":
 '''
 
 
-def _population(p: Population, learns: bool, network: Network) -> str:
+def _population(p: Population, name: str, learns: bool, dt: float) -> str:
     n = p.neuron
     text = ""
     if isinstance(n, LeakyIntegrateAndFire) and learns:
         text = (
-            f'{p.name} = nest.Create("{LEARNING_CELL}", {p.size}, dict(tau_m={n.tau_m!r}, '
+            f'{name} = nest.Create("{LEARNING_CELL}", {p.size}, dict(tau_m={n.tau_m!r}, '
             f"tau_exc={n.tau_exc!r}, tau_inh={n.tau_inh!r}, v_rest={n.v_rest!r}, "
             f"v_threshold={n.v_threshold!r}, v_reset={n.v_reset!r}, refractory={n.refractory!r}, "
             f"drive={n.drive!r}))\n"
         )
     elif isinstance(n, LeakyIntegrateAndFire):  # a capacitance [pF] of tau_m [ms]: 1 pA is 1 mV
         text = (
-            f'{p.name} = nest.Create("iaf_psc_exp", {p.size}, dict(C_m={n.tau_m!r}, tau_m={n.tau_m!r}, '
+            f'{name} = nest.Create("iaf_psc_exp", {p.size}, dict(C_m={n.tau_m!r}, tau_m={n.tau_m!r}, '
             f"tau_syn_ex={n.tau_exc!r}, tau_syn_in={n.tau_inh!r}, E_L={n.v_rest!r}, "
             f"V_th={n.v_threshold!r}, V_reset={n.v_reset!r}, t_ref={n.refractory!r}, I_e={n.drive!r}))\n"
         )
     else:
-        text = f'{p.name} = nest.Create("parrot_neuron", {p.size})\n'
+        text = f'{name} = nest.Create("parrot_neuron", {p.size})\n'
     if isinstance(n, LeakyIntegrateAndFire):
-        text += f"{p.name}.V_m = nest.random.uniform({n.v_rest!r}, {n.v_threshold!r})\n"
-    step = f"delay={network.dt!r}"
+        text += f"{name}.V_m = nest.random.uniform({n.v_rest!r}, {n.v_threshold!r})\n"
+    step = f"delay={dt!r}"
     if isinstance(n, PoissonSource):
         text += (
-            f'source_{p.name} = nest.Create("poisson_generator", params=dict(rate={n.rate!r}))\n'
-            f"nest.Connect(source_{p.name}, {p.name}, syn_spec=dict({step}))\n"
+            f'source_of_{name} = nest.Create("poisson_generator", params=dict(rate={n.rate!r}))\n'
+            f"nest.Connect(source_of_{name}, {name}, syn_spec=dict({step}))\n"
         )
     if isinstance(n, ReplayedSource):
         # NEST emits no spike at time 0, and a parrot repeats a step later
-        times = np.maximum(np.rint(n.times / network.dt) - 1, 1) * network.dt
+        times = np.maximum(np.rint(n.times / dt) - 1, 1) * dt
         trains = [np.round(times[n.neurons == k], 6).tolist() for k in range(p.size)]
         text += (
-            f'source_{p.name} = nest.Create("spike_generator", {p.size})\n'
-            f"for one, train in zip(source_{p.name}, {trains!r}):\n    one.spike_times = train\n"
-            f'nest.Connect(source_{p.name}, {p.name}, "one_to_one", dict({step}))\n'
+            f'source_of_{name} = nest.Create("spike_generator", {p.size})\n'
+            f"for one, train in zip(source_of_{name}, {trains!r}):\n    one.spike_times = train\n"
+            f'nest.Connect(source_of_{name}, {name}, "one_to_one", dict({step}))\n'
         )
     if p.poisson is not None:
         text += (
-            f'drive_{p.name} = nest.Create("poisson_generator", params=dict(rate={p.poisson.rate!r}))\n'
-            f"nest.Connect(drive_{p.name}, {p.name}, syn_spec=dict(weight={p.poisson.weight!r}, {step}))\n"
+            f'drive_of_{name} = nest.Create("poisson_generator", params=dict(rate={p.poisson.rate!r}))\n'
+            f"nest.Connect(drive_of_{name}, {name}, syn_spec=dict(weight={p.poisson.weight!r}, {step}))\n"
         )
     return text
 
 
-def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
+def _synapses(k: int, s: Synapses, named: dict[str, str], late: float) -> str:
     if isinstance(s.connect, Pairs) and s.connect.sources.size == 0:
         return ""
     options = [f"delay={s.delay!r}"]
@@ -216,10 +218,10 @@ def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
                     f"delay_post={s.delay!r}", f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
     else:
         options.append(f"weight={s.weight if s.receptor == 'exc' else -s.weight!r}")
-    source, target = s.source, s.target
+    source, target = named[s.source], named[s.target]
     if isinstance(s.connect, Pairs):
-        source = f"np.array({s.source}.tolist())[{s.connect.sources.tolist()!r}]"
-        target = f"np.array({s.target}.tolist())[{s.connect.targets.tolist()!r}]"
+        source = f"np.array({source}.tolist())[{s.connect.sources.tolist()!r}]"
+        target = f"np.array({target}.tolist())[{s.connect.targets.tolist()!r}]"
         count = s.connect.sources.size
         how = '"one_to_one"'
         options = [o if o.startswith(("synapse_model", "rho=[")) else _repeated(o, count) for o in options]

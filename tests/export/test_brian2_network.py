@@ -44,6 +44,7 @@ from brian2 import *
 prefs.codegen.target = "numpy"
 exec(open("export/network.py").read())
 given = json.load(open("given.json"))
+post = POPULATIONS["post"]
 monitor = SpikeMonitor(post)
 from calcium_synapses import VISIT
 slide = "slide_post" if "slide_post" in VISIT or hasattr(post, "slide") else "0"
