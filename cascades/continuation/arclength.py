@@ -15,6 +15,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 
 from cascades.continuation.settings import ContinuationSettings
 
+OUT_OF_POINTS = "points were computed"
 MOST_ITERATIONS = 8
 EASY, HARD = 3, 5  # Newton iterations up to which the step grows, and from which it shrinks
 GROW, SHRINK = 1.5, 0.6
@@ -175,7 +176,7 @@ def follow(curve: Curve, start: CurvePoint, settings: ContinuationSettings) -> I
         if reason:
             return
         here = there
-    yield Step(here, here, f"{settings.most_points} points were computed")
+    yield Step(here, here, f"{settings.most_points} {OUT_OF_POINTS}")
 
 
 def _advance(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cascades.continuation.arclength import correct
+from cascades.continuation.arclength import OUT_OF_POINTS, correct
 from cascades.continuation.branch import Branch, SpecialPoint, positivity
 from cascades.continuation.compiled import as_problem
 from cascades.continuation.equilibria import SAME, all_roots, polished
@@ -77,7 +77,20 @@ def branches(
         found[-1] = _interrupted(found[-1])
     if not found:
         raise failure or NoEquilibrium("none was found in the range", {}, np.inf)
-    return found
+    return _without_parts(found, axis)
+
+
+def _without_parts(found: list[Branch], axis: Axis) -> list[Branch]:
+    """A branch that ran out of points does not reach every root on its curve; where a later one that did not
+    goes through it, that one is the whole of it."""
+    whole = [branch for branch in found if OUT_OF_POINTS not in branch.stopped_because]
+
+    def is_part(branch: Branch) -> bool:
+        middle = len(branch.states) // 2
+        x, value = branch.states[middle], branch.parameter_values[middle, axis.k]
+        return branch not in whole and any(passes_through(other, axis, x, value) for other in whole)
+
+    return [branch for branch in found if not is_part(branch)]
 
 
 def _interrupted(branch: Branch) -> Branch:

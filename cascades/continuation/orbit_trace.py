@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cascades.continuation.arclength import CurvePoint, correct, follow, point_at
+from cascades.continuation.arclength import OUT_OF_POINTS, CurvePoint, correct, follow, point_at
 from cascades.continuation.branch import SpecialPoint
 from cascades.continuation.collocation import OrbitCurve, adapted, moved
 from cascades.continuation.one_parameter import INTERRUPTED
@@ -25,7 +25,7 @@ def trace_orbits(
     gathered = [(curve, first)]
     special: list[SpecialPoint] = []
     dropped: list[str] = []
-    reason = f"{settings.most_points} points were computed"
+    reason = f"{settings.most_points} {OUT_OF_POINTS}"
     longest = LONGEST * _period(curve, first) if curve.cycle.has_phase else np.inf
     here = first
     h = settings.first_step
