@@ -81,16 +81,15 @@ def branches(
 
 
 def _without_parts(found: list[Branch], axis: Axis) -> list[Branch]:
-    """A branch that ran out of points does not reach every root on its curve; where a later one that did not
-    goes through it, that one is the whole of it."""
-    whole = [branch for branch in found if OUT_OF_POINTS not in branch.stopped_because]
-
-    def is_part(branch: Branch) -> bool:
+    """Each curve once.  A root that a branch missed starts a second one on the same curve: the first ran out
+    of points before it, or stepped over a narrow pair of folds.  The one with more to it is the curve."""
+    kept: list[Branch] = []
+    for branch in sorted(found, key=lambda b: (OUT_OF_POINTS in b.stopped_because, -len(b.special_points))):
         middle = len(branch.states) // 2
         x, value = branch.states[middle], branch.parameter_values[middle, axis.k]
-        return branch not in whole and any(passes_through(other, axis, x, value) for other in whole)
-
-    return [branch for branch in found if not is_part(branch)]
+        if not any(passes_through(other, axis, x, value) for other in kept):
+            kept.append(branch)
+    return [branch for branch in found if branch in kept]
 
 
 def _interrupted(branch: Branch) -> Branch:

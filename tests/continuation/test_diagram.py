@@ -58,7 +58,8 @@ def test_region_between_the_arms_of_a_cusp(cusp_form):
     np.testing.assert_array_equal(regions.n_equilibria, np.where(inside, 3, 1))
 
 
-@pytest.mark.parametrize("seed", range(2))
+# in set 632 a step passes over two folds 1 % of Ca apart, and the curve is found a second time
+@pytest.mark.parametrize("seed", [0, 1, 632])
 def test_random_switches_have_no_spurious_labels(camkii, seed):
     """Branches, equilibria and the reduced equation agree at random cuts, and folds come in pairs."""
     found, wrong = check(camkii, seed, cuts=4)
