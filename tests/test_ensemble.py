@@ -17,6 +17,7 @@ from cascades.errors import SolverFailure, UnknownName
 from cascades.protocols import spikes
 from cascades.simulate import simulate
 from cascades.solvers.base import INTERRUPTED
+from tests.interrupts import ctrl_c
 from tests.problems import PROBLEMS
 
 TIMES = [0.0, 0.5, 2.0]
@@ -127,18 +128,17 @@ def test_another_tolerance_is_another_result(binding, tmp_path):
 def test_ctrl_c_keeps_what_is_done(binding, small_chunks, monkeypatch):
     """The key is pressed while the chunk after the third is computed, however slow the machine is."""
     look_up, chunks = ensembles._looked_up, []
-    timer = threading.Timer(0.05, lambda: signal.raise_signal(signal.SIGINT))
 
     def counted(part, store):
         chunks.append(part)
         if len(chunks) == 4:
-            timer.start()
+            key.start()
         return look_up(part, store)
 
     monkeypatch.setattr(ensembles, "_looked_up", counted)
     many = {"on": np.linspace(1.0, 4.0, 2_000_000)}
-    found = simulate(binding, TIMES, values=many, observables=["AB"], throw=False)
-    timer.join()
+    with ctrl_c(after=0.05) as key:
+        found = simulate(binding, TIMES, values=many, observables=["AB"], throw=False)
     done = found.status == 0
     assert 0 < done.sum() < 2_000_000
     assert np.isfinite(found.values[done]).all()

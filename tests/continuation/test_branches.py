@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -13,6 +9,7 @@ from numpy.testing import assert_allclose
 from cascades.continuation import ContinuationSettings, SymbolicProblem, branches, continuation
 from cascades.errors import NoEquilibrium, UnknownName
 from cascades.expression import symbol
+from tests.interrupts import ctrl_c
 
 REFINED = 1e-10
 PRINTED_DIGITS = 2e-13
@@ -149,21 +146,14 @@ def test_bad_input(parameter, bounds, error, said):
         continuation(problem, parameter, bounds)
 
 
-def interrupt_after(seconds: float) -> threading.Timer:
-    """A real SIGINT, as from Ctrl-C."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    return timer
-
-
 FOREVER = ContinuationSettings(first_step=1e-6, largest_step=1e-6, most_points=10**9)
 
 
 def test_interrupted_branch_keeps_what_it_has(cusp_form):
     start = continuation(cusp_form, "mu", (-1.0, 1.0)).states[0]
-    timer = interrupt_after(0.5)
-    branch = continuation(cusp_form, "mu", (-1.0, 1.0), start=start, settings=FOREVER)
-    timer.join()
+    with ctrl_c(after=0.5) as key:
+        key.start()
+        branch = continuation(cusp_form, "mu", (-1.0, 1.0), start=start, settings=FOREVER)
     assert "interrupted" in branch.stopped_because
     assert len(branch) > 3
     assert_allclose(branch["mu"] + branch["x"] - branch["x"] ** 3, 0.0, atol=1e-9)
@@ -171,9 +161,9 @@ def test_interrupted_branch_keeps_what_it_has(cusp_form):
 
 def test_interrupted_search_returns_the_branches_so_far(cusp_form):
     branches(cusp_form, "mu", (-1.0, 1.0))  # compiles
-    timer = interrupt_after(1.0)
-    found = branches(cusp_form, "mu", (-1.0, 1.0), settings=FOREVER)
-    timer.join()
+    with ctrl_c(after=0.5) as key:
+        key.start()
+        found = branches(cusp_form, "mu", (-1.0, 1.0), settings=FOREVER)
     assert "interrupted" in found[-1].stopped_because
 
 
