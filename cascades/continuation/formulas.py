@@ -11,6 +11,7 @@ from cascades.compiler.build import build
 from cascades.compiler.emit import emit_function, module_text
 from cascades.continuation.native import call_many, call_one
 from cascades.expression import Expr, flatten
+from cascades.kernels.sources import source_hash
 
 _NOTHING = np.zeros(1)
 
@@ -36,7 +37,7 @@ class Formulas:
         rows |= {name: ("x", i) for i, name in enumerate(context)}
         self.n_outputs = len(outputs)
         text = repr((flatten(*outputs), [o.key for o in outputs], states, parameters, context))
-        key = f"formulas in {lanes} lanes " + hashlib.sha256(text.encode()).hexdigest()
+        key = f"formulas in {lanes} lanes {source_hash(__file__)} {hashlib.sha256(text.encode()).hexdigest()}"
 
         def write() -> str:
             return module_text([emit_function("one", outputs, rows, lanes)], lanes)

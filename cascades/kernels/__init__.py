@@ -12,6 +12,7 @@
     driver       many initial-value problems, one per lane
     tangents     the derivatives of a driver's steps
     entry        entry points, kept on disk between sessions
+    sources      a hash of what compiled code was made by
     random       counter-based random numbers
 
 Nothing here raises: a status per member says what happened.

@@ -6,13 +6,15 @@ so each of them counts.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+from cascades.kernels.sources import source_hash
+
+_FOLDER = str(Path(__file__).parent)
 
 
 def entry_point(function: Callable[..., Any]) -> Any:
@@ -21,14 +23,5 @@ def entry_point(function: Callable[..., Any]) -> Any:
     # numba has no setting for this; without the attribute it falls back to stamping the one file
     kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(kept, "_source_stamp"):
-        kept._source_stamp = (_sources(), kept._source_stamp)
+        kept._source_stamp = (source_hash(_FOLDER), kept._source_stamp)
     return dispatcher
-
-
-@cache
-def _sources() -> str:
-    """A hash of every file of this folder."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

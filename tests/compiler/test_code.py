@@ -16,6 +16,7 @@ from cascades.compiler.ordering import order
 from cascades.compiler.tape import write_tape
 from cascades.errors import CompileError
 from cascades.expression import FUNCTIONS, LOGIC, RELATIONS, call, evaluate, piecewise, symbol
+from cascades.kernels.sources import source_hash
 from cascades.kernels.vectors import aligned_rows
 
 X, Y, K = symbol("x"), symbol("y"), symbol("k")
@@ -111,6 +112,27 @@ def test_cached_code_is_not_written_twice(cache):
 
     assert build("key", ["f"], never)["f"]
     assert [path.suffix for path in cache.iterdir()] == [".o"]
+
+
+def test_code_of_another_compiler_is_not_used(cache, monkeypatch):
+    build("key", ["f"], small_text)
+    monkeypatch.setattr(building, "source_hash", lambda *paths: "other sources")
+    build("key", ["f"], small_text)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_any_changed_source_counts(tmp_path):
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text("x = 1")
+    second.write_text("x = 1")
+    found = {source_hash(str(tmp_path))}
+    second.write_text("x = 2")
+    source_hash.cache_clear()
+    found.add(source_hash(str(tmp_path)))
+    second.rename(tmp_path / "third.py")
+    source_hash.cache_clear()
+    found.add(source_hash(str(tmp_path)))
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("damage", [b"", b"junk", "cut", "flipped"])
