@@ -12,40 +12,8 @@ import numpy as np
 from numba import njit, uint64
 
 from cascades.continuation.native import call_formulas
-from cascades.kernels.processor import native_lanes
-from cascades.kernels.vectors import aligned_rows, lane_tuple
-from cascades.noise.random import stream_key, uniform
-
-OK, TOO_MANY, BAD_RATE = 0, 1, 2
-
-Tables = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def run_direct(
-    address: int,
-    start: np.ndarray,
-    constants: np.ndarray,
-    tables: Tables,
-    times: np.ndarray,
-    out: np.ndarray,
-    seed: int,
-    members: tuple[int, int],
-    most_events: int,
-    status: np.ndarray,
-    reached: np.ndarray,
-) -> None:
-    """Paths of the members first <= i < last into out[i], with their status and the time reached.
-
-    `address` is code for `native_lanes()` lanes.
-    """
-    lanes = native_lanes()
-    n, p = aligned_rows(start.size, lanes), aligned_rows(constants.size, lanes)
-    a = aligned_rows(tables[0].size - 1, lanes)
-    p[:] = constants[:, None]
-    _run(
-        lane_tuple(lanes), address, start, n, p, a, *tables, times, out,
-        np.uint64(seed), members[0], members[1], most_events, status, reached,
-    )  # fmt: skip
+from cascades.noise.members import BAD_RATE, OK, TOO_MANY, empty_lanes, take_member
+from cascades.noise.random import uniform
 
 
 @njit(nogil=True, cache=True)
@@ -84,28 +52,20 @@ def fire(n, j, starts, species, amounts):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _run(  # type: ignore[no-untyped-def]
+def run_direct(  # type: ignore[no-untyped-def]
     lane_count, address, start, n, p, a, starts, species, amounts, times, out, seed, first, last, most,
     status, reached,
 ):  # fmt: skip
+    """Paths of the members first <= i < last into out[i]; see `members.run`."""
     lanes = len(lane_count)
-    member = np.full(lanes, -1)
-    key, count = np.empty(lanes, np.uint64), np.empty(lanes, np.uint64)
-    t, k, events = np.zeros(lanes), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
+    state = empty_lanes(lanes)
+    member, key, count, t, k, events = state
     total, lowest, target, running = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
     chosen = np.empty(lanes, np.int64)
     coming = first
-    active = 0
     for lane in range(lanes):
-        n[:, lane] = start
-        key[lane] = uint64(1)
-        count[lane] = uint64(1)
-        if coming < last:
-            member[lane] = coming
-            key[lane] = stream_key(seed, uint64(coming))
-            coming += 1
-            active += 1
-    while active > 0:
+        coming = take_member(state, lane, coming, last, seed, start, n)
+    while member.max() >= 0:
         call_formulas(address, n.ctypes.data, p.ctypes.data, p.ctypes.data, a.ctypes.data)
         for lane in range(lanes):
             total[lane] = 0.0
@@ -126,10 +86,10 @@ def _run(  # type: ignore[no-untyped-def]
             i = member[lane]
             if i < 0:
                 continue
-            state = OK
+            result = OK
             done = False
             if lowest[lane] < 0.0 or not total[lane] < np.inf:
-                state = BAD_RATE
+                result = BAD_RATE
                 done = True
             else:
                 wait = np.inf
@@ -143,27 +103,12 @@ def _run(  # type: ignore[no-untyped-def]
                 if k[lane] == times.size:
                     done = True
                 else:
-                    j = chosen[lane]
-                    possible = True
-                    for e in range(starts[j], starts[j + 1]):
-                        if n[species[e], lane] + amounts[e] < 0.0:
-                            possible = False
-                    if possible:
-                        for e in range(starts[j], starts[j + 1]):
-                            n[species[e], lane] += amounts[e]
+                    fire(n[:, lane], chosen[lane], starts, species, amounts)
                     events[lane] += 1
                     if events[lane] >= most:
-                        state = TOO_MANY
+                        result = TOO_MANY
                         done = True
             if done:
-                status[i] = state
-                reached[i] = times[-1] if state == OK else t[lane]
-                n[:, lane] = start
-                t[lane], k[lane], events[lane], count[lane] = 0.0, 0, 0, uint64(1)
-                if coming < last:
-                    member[lane] = coming
-                    key[lane] = stream_key(seed, uint64(coming))
-                    coming += 1
-                else:
-                    member[lane] = -1
-                    active -= 1
+                status[i] = result
+                reached[i] = times[-1] if result == OK else t[lane]
+                coming = take_member(state, lane, coming, last, seed, start, n)

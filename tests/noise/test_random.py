@@ -53,14 +53,20 @@ def test_birth_and_death(birth_death, method):
         assert stats.chi2.sf(chi2, middle.size - 1) > SURELY
 
 
-def test_same_seed_same_paths_on_any_number_of_threads(schloegl):
+@pytest.mark.parametrize("method", ["direct", "tau", "langevin"])
+def test_same_seed_same_paths_on_any_number_of_threads(schloegl, method):
+    """Nor on the lane in which a member runs, or on who ran there before."""
     times = np.linspace(0.0, 5.0, 6)
-    one, two = (random_paths(schloegl, times, members=12, seed=9, threads=k).values for k in (1, 2))
+
+    def paths(members: int, seed: int, threads: int | None = None) -> np.ndarray:
+        return random_paths(
+            schloegl, times, members=members, seed=seed, threads=threads, method=method
+        ).values
+
+    one, two = paths(27, 9, threads=1), paths(27, 9, threads=2)
     np.testing.assert_array_equal(one, two)
-    other = random_paths(schloegl, times, members=12, seed=10).values
-    assert (one != other).any()
-    few = random_paths(schloegl, times, members=3, seed=9).values
-    np.testing.assert_array_equal(one[:3], few)
+    assert (one != paths(27, 10)).any()
+    np.testing.assert_array_equal(one[:3], paths(3, 9))
 
 
 def test_output_times_do_not_change_the_path(schloegl):
@@ -80,8 +86,9 @@ def test_spine_model_in_molecules():
     assert paths.is_complete
 
 
-def test_a_path_that_is_too_long_says_so(schloegl):
-    paths = random_paths(schloegl, [0.0, 100.0], members=2, seed=1, most_events=1000)
+@pytest.mark.parametrize("method", ["direct", "tau", "langevin"])
+def test_a_path_that_is_too_long_says_so(schloegl, method):
+    paths = random_paths(schloegl, [0.0, 100.0], members=2, seed=1, most_events=1000, method=method)
     assert (paths.status == 1).all()
     assert np.isnan(paths.values[:, 1]).all()
     assert (paths.reached < 100.0).all()
