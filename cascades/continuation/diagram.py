@@ -220,6 +220,7 @@ class RegionMap:
 
     x, y : values of the first and second parameter
     n_equilibria, n_stable : shape (y, x)
+    stopped_because : "" for a whole map; an interrupted one has the rows so far
     """
 
     parameters: tuple[str, str]
@@ -227,6 +228,7 @@ class RegionMap:
     y: np.ndarray = field(repr=False)
     n_equilibria: np.ndarray = field(repr=False)
     n_stable: np.ndarray = field(repr=False)
+    stopped_because: str = ""
 
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Colours for one, two, three ... stable equilibria."""
@@ -236,13 +238,12 @@ class RegionMap:
         ax = plt.subplots()[1] if ax is None else ax
         most = int(self.n_stable.max())
         norm = BoundaryNorm(np.arange(-0.5, most + 1.5), 256)
-        mesh = ax.pcolormesh(
-            self.x, self.y, self.n_stable, norm=norm, cmap=style.pop("cmap", "Blues"), **style
-        )
+        style = {"norm": norm, "cmap": "Blues", "shading": "nearest", **style}
+        mesh = ax.pcolormesh(self.x, self.y, self.n_stable, **style)
         ax.figure.colorbar(mesh, ax=ax, ticks=range(most + 1), label="stable equilibria")
         ax.set(xlabel=self.parameters[0], ylabel=self.parameters[1])
         for axis, values in (("x", self.x), ("y", self.y)):
-            if np.allclose(np.diff(np.log(values)), np.log(values[1] / values[0])):
+            if values.size > 1 and np.allclose(np.diff(np.log(values)), np.log(values[1] / values[0])):
                 ax.set(**{f"{axis}scale": "log"})
         return ax
 
@@ -259,7 +260,7 @@ def region_map(
     """Regions of mono-, bi- and tristability: equilibria counted over a grid of two parameters.
 
     In every row all branches in the first parameter are followed; the equilibria of a row are starts
-    for the next one, beside a search of its own.
+    for the next one, beside a search of its own.  Ctrl-C returns the rows so far.
 
     Parameters
     ----------
@@ -275,20 +276,27 @@ def region_map(
     n_stable = np.zeros_like(n_equilibria)
     q = problem.values(values)
     known: list[tuple[float, np.ndarray]] = []
-    for row, value in enumerate(y):
-        q[along.k] = value
-        found = _row(problem, first, across, q, known, settings, searched=row % 5 == 0)
-        known = []
-        for column, place in enumerate(x):
-            roots = [root for branch in found for root in crossings(branch, across, place)]
-            at = q.copy()
-            at[across.k] = place
-            distinct = _distinct(problem, roots, at)
-            n_equilibria[row, column] = len(distinct)
-            n_stable[row, column] = sum(_is_stable(problem, root, at) for root in distinct)
-            if column % max(1, shape[0] // 12) == 0:
-                known += [(place, root) for root in distinct]
-    return RegionMap((first, second), x, y, n_equilibria, n_stable)
+    done = 0
+    try:
+        for row, value in enumerate(y):
+            q[along.k] = value
+            found = _row(problem, first, across, q, known, settings, searched=row % 5 == 0)
+            known = []
+            for column, place in enumerate(x):
+                roots = [root for branch in found for root in crossings(branch, across, place)]
+                at = q.copy()
+                at[across.k] = place
+                distinct = _distinct(problem, roots, at)
+                n_equilibria[row, column] = len(distinct)
+                n_stable[row, column] = sum(_is_stable(problem, root, at) for root in distinct)
+                if column % max(1, shape[0] // 12) == 0:
+                    known += [(place, root) for root in distinct]
+            done += 1
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    reason = "" if done == y.size else f"{INTERRUPTED} after {done} of {y.size} rows"
+    return RegionMap((first, second), x, y[:done], n_equilibria[:done], n_stable[:done], reason)
 
 
 def _row(

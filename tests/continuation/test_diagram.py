@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from analysis.random_switches import check, reduced_roots
 from cascades.continuation import SymbolicProblem, branches, region_map
 from cascades.expression import symbol
+from tests.interrupts import ctrl_c
 
 
 def test_isola_is_found_without_being_told(camkii):
@@ -56,6 +57,18 @@ def test_region_between_the_arms_of_a_cusp(cusp_form):
     inside = 27.0 * mu**2 < 4.0 * np.maximum(lam, 0.0) ** 3
     np.testing.assert_array_equal(regions.n_stable, np.where(inside, 2, 1))
     np.testing.assert_array_equal(regions.n_equilibria, np.where(inside, 3, 1))
+    assert regions.stopped_because == ""
+
+
+def test_an_interrupted_map_keeps_its_rows(cusp_form):
+    with ctrl_c(after=0.5) as key:
+        key.start()
+        regions = region_map(cusp_form, ("mu", "lambda"), ((-0.6, 0.6), (-0.5, 1.5)), shape=(6, 100_000))
+    done = regions.y.size
+    assert 0 < done < 100_000
+    assert regions.n_stable.shape == (done, 6) and regions.n_stable.min() >= 1
+    assert regions.stopped_because == f"interrupted by the user after {done} of 100000 rows"
+    regions.plot()
 
 
 # in set 632 a step passes over two folds 1 % of Ca apart, and the curve is found a second time
