@@ -243,7 +243,10 @@ class RegionMap:
         ax.figure.colorbar(mesh, ax=ax, ticks=range(most + 1), label="stable equilibria")
         ax.set(xlabel=self.parameters[0], ylabel=self.parameters[1])
         for axis, values in (("x", self.x), ("y", self.y)):
-            if values.size > 1 and np.allclose(np.diff(np.log(values)), np.log(values[1] / values[0])):
+            if values.min() <= 0.0:
+                continue
+            steps = np.diff(np.log(values))
+            if np.allclose(steps, steps.mean() if steps.size else 0.0):
                 ax.set(**{f"{axis}scale": "log"})
         return ax
 
