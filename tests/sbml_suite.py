@@ -24,6 +24,7 @@ from cascades.simulate import simulate
 
 LEVELS = ("l3v2", "l3v1", "l2v5", "l2v4", "l2v3", "l2v2", "l2v1", "l1v2")
 RTOL = 1e-8
+RENAMED = {"time": "time_"}  # by the reader
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Case:
 
         def name_of(variable: str) -> str:
             other = f"{variable}_{asked.get(variable)}"
-            return other if other in known else variable
+            return other if other in known else RENAMED.get(variable, variable)
 
         return name_of
 
@@ -177,12 +178,15 @@ _LIMITS = """\
   are run a second time, started `tau` later.  A delay that feeds back on itself is refused, and so is
   one of a quantity that an event sets.  A model with delays takes no stimuli.
 - A fast reaction is always at equilibrium.  Its rate law must be linear in one of its species with a
-  constant slope, or be the difference of a forward and a backward term of mass action.
+  constant slope, or be the difference of a forward and a backward term of mass action; or the reaction
+  runs one way at a time until a single species is used up, while what drives it is on (that may change,
+  and events may set its species).  Two reactants that could be used up are refused.
 - A rule that is linear in its variable is solved for it; other algebraic rules are solved together
   with the differential equations (index 1).
 - Simultaneous events of equal priority go in random order, the same in every run.
-- An element with the id `time` is refused, and so are the packages comp, fbc, qual, multi, distrib,
-  arrays, spatial and dyn where the model needs them.
+- An element with the id `time` is called `time_` here.
+- The packages comp, fbc, qual, multi, distrib, arrays, spatial and dyn are refused where the model
+  needs them.
 - A file may nest 400 elements deep and declare neither entities nor a document type.""".splitlines()
 
 

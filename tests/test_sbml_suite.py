@@ -21,21 +21,9 @@ pytestmark = [
 
 # What is refused by name; the list is meant to shrink.
 REFUSED = {
-    "00987": "fast reaction whose rate constant is zero until an event",
-    "00988": "fast reaction that an event switches on and off",
-    "01396": "fast reaction with a named stoichiometry",
-    "01398": "fast reaction with a named stoichiometry",
-    "01399": "fast reaction with a rate of zero",
     "01480": "delay that feeds back on itself",
-    "01559": "fast reaction with a named stoichiometry",
-    "01560": "fast reaction with a named stoichiometry",
-    "01565": "fast reactions that are products of two species",
-    "01568": "fast reaction that changes direction",
-    "01569": "fast reactions that are products of two species",
-    "01570": "fast reaction that changes direction",
     "01592": "delay of what an event sets",
     "01593": "delay of what an event sets",
-    "01821": "a parameter with the id time",
 }
 MOST_REFUSED = 0.03
 

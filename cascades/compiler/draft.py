@@ -37,8 +37,8 @@ class Draft:
     algebraic : states that are found from a residual
     residuals : algebraic rules that have not found their variable
     alternates : the amounts of concentrations and the concentrations of amounts
-    stoichiometry, scales : of each state that reactions alone change, the number in each reaction,
-        and the formula that turns extent into the state
+    stoichiometry : of each state that reactions alone change, the number in each reaction
+    scales : of each state that reactions change, the formula that turns extent into the state
     amounts : species whose state is their amount, though their symbol is a concentration
     delayed, copy_names : states that follow others after a delay, and their names by original and lag
     """
@@ -116,9 +116,9 @@ def draft(model: Model) -> Draft:
         result.starts[name] = initial.get(name, UNDEFINED if value is None else number(value))
     for reaction in model.reactions:
         result.definitions[reaction.id] = ZERO if reaction.rate is None else reaction.rate
-    turnover = _turnover(model)
+    moved = turnover(model)
     for species in model.species:
-        _place_species(result, species, assigned, rated, touched, changed, turnover)
+        _place_species(result, species, assigned, rated, touched, changed, moved)
         result.starts[species.id] = initial.get(species.id, _start(model, species))
     for name in assigned:
         result.starts.pop(name, None)
@@ -183,7 +183,7 @@ def _place_species(
     rated: dict[str, Expr],
     touched: set[str],
     changed: set[str],
-    turnover: dict[str, dict[str, tuple[float, Expr]]],
+    moved: dict[str, dict[str, tuple[float, Expr]]],
 ) -> None:
     model, name = result.model, species.id
     volume = volume_of(model, species)
@@ -191,7 +191,7 @@ def _place_species(
     if name in assigned or name in rated:
         _place(result, name, assigned, rated, touched)
         return
-    reactions = {} if species.is_boundary or species.is_constant else turnover.get(name, {})
+    reactions = {} if species.is_boundary or species.is_constant else moved.get(name, {})
     state, scale = name, ONE
     if volume is not None and species.compartment in changed:
         state = result.amounts[name] = free_name(f"{name}_amount", model)
@@ -213,12 +213,12 @@ def _place_species(
         weight: ExprLike = count if extra is ZERO else add(count, extra)
         terms.append(mul(scale, weight, result.definitions[reaction]))
     result.rates[state] = add(*terms)
+    result.scales[state] = scale
     if name not in touched and all(extra is ZERO for _, extra in reactions.values()):
         result.stoichiometry[state] = {reaction: count for reaction, (count, _) in reactions.items()}
-        result.scales[state] = scale
 
 
-def _turnover(model: Model) -> dict[str, dict[str, tuple[float, Expr]]]:
+def turnover(model: Model) -> dict[str, dict[str, tuple[float, Expr]]]:
     """Per species and reaction the net stoichiometry: a number, and what stands in named ones."""
     found: dict[str, dict[str, tuple[float, Expr]]] = {}
     for reaction in model.reactions:

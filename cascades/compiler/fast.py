@@ -4,17 +4,20 @@ The combinations of amounts that no fast reaction changes become states; one spe
 independent fast reaction follows from its rate law being zero (the limit is that of Haseltine &
 Rawlings 2002, J Chem Phys 117:6959).  Only where that species is unique: the law is linear in it
 with a constant slope, or the difference of a forward and a backward term without a common factor.
+A reaction that runs one way until its reactant is used up has its own file, `one_way`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import nan
 
 from cascades.compiler.algebraic import solution
 from cascades.compiler.closing import close
 from cascades.compiler.draft import Draft, free_name
-from cascades.expression import ZERO, Expr, add, free_symbols, mul, power, symbol
+from cascades.compiler.one_way import OneWay, one_way, run_one_way
+from cascades.expression import ZERO, Expr, add, call, evaluate, free_symbols, mul, piecewise, power, symbol
 from cascades.model import Species
 
 Row = dict[str, Fraction]
@@ -23,6 +26,7 @@ Row = dict[str, Fraction]
 def eliminate_fast(parts: Draft) -> None:
     """Replace the species of fast reactions by totals, which slow reactions change, and equilibria."""
     fast = [reaction.id for reaction in parts.model.reactions if reaction.is_fast]
+    fast = [reaction for reaction in fast if not _runs_one_way(parts, reaction)]
     if not fast:
         return
     turnover = {
@@ -39,6 +43,50 @@ def eliminate_fast(parts: Draft) -> None:
             _replace_by_total(parts, state, _combination(row, pivots, turnover, fast), starts)
     for state, reaction in pivots.items():
         _replace_by_equilibrium(parts, state, reaction, starts)
+
+
+def _runs_one_way(parts: Draft, reaction: str) -> bool:
+    """Whether the reaction was given its limit as one that runs one way.
+
+    One that always runs, and leaves a total, needs no events: its sink is zero by definition.
+    """
+    found = one_way(parts, reaction)
+    if found is None:
+        return False
+    driven = [one for one in found.directions if _start_value(parts, one.drive) > 0.0]
+    if any(one.sink is None for one in driven):
+        parts.unsupported.append(f"fast reaction {reaction}: it uses up nothing that would stop it")
+    sink = driven[0].sink if len(driven) == 1 else None
+    if sink is not None and _always_runs(parts, found, driven[0].drive):
+        _hold(parts, found, sink, driven[0].drive)
+    else:
+        run_one_way(parts, found)
+    return True
+
+
+def _always_runs(parts: Draft, found: OneWay, drive: Expr) -> bool:
+    """Whether what drives it is constant, and nothing but reactions changes its species."""
+    if len(found.shifts) < 2 or not found.shifts.keys() <= parts.stoichiometry.keys():
+        return False
+    return free_symbols(drive, *found.shifts.values()) <= parts.constants
+
+
+def _hold(parts: Draft, found: OneWay, sink: str, drive: Expr) -> None:
+    """The sink is always empty; what a change of a parameter would leave without a limit has no rate."""
+    counts = {state: Fraction(parts.stoichiometry[state][found.reaction]) for state in found.shifts}
+    starts = {state: _take_start(parts, state) for state in found.shifts}
+    for state in found.shifts:
+        if state != sink:
+            total = _replace_by_total(parts, state, {sink: -counts[state] / counts[sink]}, starts)
+            parts.rates[total] = piecewise((parts.rates[total], call("gt", drive, ZERO)))
+    parts.rates.pop(sink)
+    parts.definitions[sink] = ZERO
+
+
+def _start_value(parts: Draft, formula: Expr) -> float:
+    """At time 0 with the file's numbers; NaN where it has none."""
+    at_start = close(parts.definitions | parts.starts | {"time": ZERO}, parts.source)(formula)
+    return nan if free_symbols(at_start) else float(evaluate([at_start], {})[0])
 
 
 def _allowed(parts: Draft, fast: list[str], turnover: Mapping[str, Row]) -> bool:
@@ -124,8 +172,11 @@ def _take_start(parts: Draft, state: str) -> Expr:
 
 def _replace_by_total(
     parts: Draft, state: str, weights: Mapping[str, Fraction], starts: Mapping[str, Expr]
-) -> None:
-    """The state becomes a combination that fast reactions leave alone, less the pivots in it."""
+) -> str:
+    """The state becomes a combination that fast reactions leave alone, less the pivots in it.
+
+    Returns the combination's name.
+    """
     total = free_name("_".join([state, *weights, "total"]), parts.model)
     rate, start, rest = parts.rates.pop(state), starts[state], symbol(total)
     for pivot, weight in weights.items():
@@ -136,6 +187,7 @@ def _replace_by_total(
     parts.rates[total] = rate
     parts.starts[total] = start
     parts.definitions[state] = rest
+    return total
 
 
 def _replace_by_equilibrium(parts: Draft, state: str, reaction: str, starts: Mapping[str, Expr]) -> None:

@@ -17,11 +17,12 @@ from cascades.sbml.formulas import called_functions, read_formula
 from cascades.sbml.functions import read_functions
 from cascades.sbml.guard import check, check_size
 from cascades.sbml.initial import read_initial_assignments
+from cascades.sbml.names import rename_time
 from cascades.sbml.reactions import read_reactions
 from cascades.sbml.reading import Reading
 from cascades.sbml.rules import read_rules
 from cascades.sbml.species import read_compartments, read_parameters, read_species
-from cascades.sbml.support import refuse_ids, refuse_packages
+from cascades.sbml.support import refuse_packages
 from cascades.sbml.units import read_units
 
 
@@ -54,6 +55,7 @@ def read_text(text: str | bytes, source: str) -> Model:
         raise ModelError(source, ["the file holds no model"])
     reading = Reading(source)
     refuse_packages(document, reading)
+    rename_time(document, model)
     result = _model(model, reading)
     _check_names(result, reading)
     reading.finish()
@@ -67,7 +69,6 @@ def _model(model: Any, reading: Reading) -> Model:
     elements: tuple[Any, ...] = (*compartments, *species, *parameters, *events)
     taken = {one.id for one in elements}
     reactions, local_parameters = read_reactions(model, reading, taken)
-    refuse_ids(taken, reading)
     return Model(
         id=model.getId() or Path(reading.source).stem,
         compartments=compartments,

@@ -28,9 +28,3 @@ def refuse_packages(document: Any, reading: Reading) -> None:
         package = document.getUnknownPackagePrefix(i)
         if package in PACKAGES and document.getPackageRequired(package):
             reading.refuse(f"package {package}", PACKAGES[package])
-
-
-def refuse_ids(taken: set[str], reading: Reading) -> None:
-    """An id that formulas could not tell from time."""
-    if "time" in taken:
-        reading.refuse("time", "an element with this id cannot be told from time itself; rename it")

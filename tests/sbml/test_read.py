@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from cascades.errors import ModelError, UnsupportedFeature
 from cascades.sbml.read import read_text
-from tests.sbml.small_models import math, sbml, sbml_text
+from tests.sbml.small_models import course, math, sbml, sbml_text
 
 SPECIES = (
     '<listOfSpecies><species id="A" compartment="nowhere" hasOnlySubstanceUnits="false" '
@@ -38,13 +39,14 @@ def test_every_problem_is_named_with_its_element():
 
 
 def test_every_unsupported_use_is_named():
-    package = "http://www.sbml.org/sbml/level3/version1/comp/version1"
-    text = sbml_text(
-        '<listOfParameters><parameter id="time" value="1" constant="true"/></listOfParameters>', version=1
-    ).replace(" level=", f' xmlns:comp="{package}" comp:required="true" level=')
+    packages = "".join(
+        f' xmlns:{name}="http://www.sbml.org/sbml/level3/version1/{name}/version1" {name}:required="true"'
+        for name in ("comp", "qual")
+    )
+    text = sbml_text("", version=1).replace(" level=", f"{packages} level=")
     with pytest.raises(UnsupportedFeature) as caught:
         read_text(text, "small")
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["package comp", "time"]
+    assert [p.partition(":")[0] for p in caught.value.problems] == ["package comp", "package qual"]
     assert caught.value.source == "small"
 
 
@@ -54,6 +56,20 @@ def test_a_package_that_only_draws_is_passed():
         " level=", f' xmlns:layout="{package}" layout:required="false" level='
     )
     assert read_text(text, "small").id == "small"
+
+
+def test_an_element_called_time_is_told_from_time():
+    """It is renamed wherever it is used, past a name that is taken."""
+    csymbol = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
+    both = f"<apply><times/><ci>time</ci>{csymbol}</apply>"
+    model = sbml(
+        '<listOfParameters><parameter id="time" value="3" constant="true"/>'
+        '<parameter id="time_" value="1" constant="true"/><parameter id="x" constant="false"/>'
+        f'</listOfParameters><listOfRules><assignmentRule variable="x">{math(both)}</assignmentRule>'
+        "</listOfRules>"
+    )
+    assert [one.id for one in model.parameters] == ["time__", "time_", "x"]
+    np.testing.assert_allclose(course(model, [0.0, 2.0], "x"), [0.0, 6.0])
 
 
 def test_level_2_is_converted():
