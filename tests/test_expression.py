@@ -48,6 +48,11 @@ def test_negative_zero_and_nan_are_kept_apart():
     assert number(math.nan) is number(math.nan)
 
 
+def test_a_power_without_limit_is_no_whole_number():
+    for exponent in (math.inf, -math.inf, math.nan):
+        assert power(-2.0, exponent).op == "pow"
+
+
 def test_piecewise_drops_conditions_that_are_known():
     assert piecewise((A, number(0)), (B, number(1)), (K, call("lt", A, B))) is B
     assert piecewise((A, number(0)), otherwise=K) is K

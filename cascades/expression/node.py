@@ -219,9 +219,9 @@ def power(base: ExprLike, exponent: ExprLike) -> Expr:
             return ONE
         if n == 1.0:
             return base
-        if base.is_number and (base.value > 0.0 or (base.value < 0.0 and n == int(n))):
+        if base.is_number and (base.value > 0.0 or (base.value < 0.0 and n.is_integer())):
             return number(_fold_power(base.value, n))
-        if base.op == "pow" and base.args[1].is_number and n == int(n):
+        if base.op == "pow" and base.args[1].is_number and n.is_integer():
             return power(base.args[0], base.args[1].value * n)
     return Expr("pow", (base, exponent))
 

@@ -138,6 +138,6 @@ def _number_text(value: float) -> str:
         return "<notanumber/>"
     if math.isinf(value):
         return "<infinity/>" if value > 0 else _apply("<minus/>", ["<infinity/>"])
-    if value == int(value) and abs(value) < 1e9:
+    if value == int(value) and abs(value) < 1e9 and (value or math.copysign(1.0, value) > 0.0):
         return f'<cn type="integer">{int(value)}</cn>'
     return f"<cn>{Decimal(repr(value)):f}</cn>"

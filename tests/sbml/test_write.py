@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import libsbml
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cascades.errors import ExportError
@@ -44,6 +44,7 @@ def formulas() -> st.SearchStrategy[Expr]:
 
 
 @given(formulas(), st.lists(finite, min_size=3, max_size=3))
+@example(number(-0.0), [0.0, 0.0, 0.0])
 def test_any_formula_comes_back(formula: Expr, values: list[float]):
     parameters = tuple(Parameter(name, value) for name, value in zip(NAMES, values, strict=True))
     rules = (AssignmentRule("r", formula),)
