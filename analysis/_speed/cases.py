@@ -70,7 +70,7 @@ class Subject:
 def subjects(quick: bool) -> list[Subject]:
     found = [
         _shipped("spine_graupner_2007", "glutamate"),
-        *(_network(w) for w in (medium(), large())[: 1 if quick else 2]),
+        *(network(w) for w in (medium(), large())[: 1 if quick else 2]),
     ]
     folder = os.environ.get("BIOMODELS")
     path = Path(folder or ".") / "BIOMD0000000628.xml"
@@ -79,7 +79,8 @@ def subjects(quick: bool) -> list[Subject]:
     return found
 
 
-def _network(wiring: Any) -> Subject:
+def network(wiring: Any) -> Subject:
+    """A network of `networks` as a subject."""
     text = wiring.antimony()
     compiled = cascades.compile_model(cascades.load_model(_written(wiring.name, _to_sbml(text))))
     state = next(name for name in wiring.initial if name.endswith("Ca"))

@@ -1,4 +1,4 @@
-"""Mass-action models of the sizes that users have, for measuring: 73 and 230 states.
+"""Mass-action models of the sizes that users have, for measuring: 11, 73 and 230 states.
 
 The wiring is that of a spine (calmodulin and its partners, PKA, PP1, AMPA receptors); the constants are
 round numbers of the right order.  They are yardsticks, not models of anything.
@@ -110,6 +110,20 @@ def _downstream(w: Wiring, p: str, phosphatase: str, kinase: str) -> None:
         for place in "ed":
             w.catalyse(kinase, f"{p}A{site}0{place}", f"{p}A{site}1{place}", 0.2, 1.0, 0.5)
             w.catalyse(f"{p}PP1", f"{p}A{site}1{place}", f"{p}A{site}0{place}", 0.3, 1.0, 0.4)
+
+
+def small() -> Wiring:
+    """11 states: calmodulin with two sites, and a kinase that phosphorylates itself."""
+    w = Wiring("small")
+    _calcium(w)
+    w.has(C0=10.0, K=20.0, PP1=1.0)
+    w.bind("C0", "Ca", "C1", 5.0, 20.0)
+    w.bind("C1", "Ca", "C2", 20.0, 50.0)
+    w.bind("K", "C2", "KC2", 1.0, 0.5)
+    w.go("KC2 KC2", "KpC2 KC2", "autophosphorylation", 0.3)
+    w.go("KC2 KpC2", "KpC2 KpC2", "auto_p", 0.6)
+    w.catalyse("PP1", "KpC2", "KC2", 0.5, 0.5, 0.6)
+    return w
 
 
 def medium() -> Wiring:

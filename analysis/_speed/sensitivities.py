@@ -2,6 +2,10 @@
 
 At equal achieved error: our tolerance is the loosest whose sensitivities are not worse than the peer's at
 1e-6.  AMICI is measured when AMICI_PYTHON names the interpreter of an environment that has it.
+
+The cheap variant would be differences between lanes that take the same steps.  An ensemble of members
+that differ by a millionth takes them by itself, so its time is that of such lanes, and the tangents'
+share of it says whether the variant would pay.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis._speed import Row
-from analysis._speed.cases import Subject, subjects
+from analysis._speed.cases import Subject, network, subjects
+from analysis._speed.networks import small
 from cascades import simulate
 from cascades.expression import free_symbols
 from cascades.sensitivity import sensitivities
@@ -28,6 +33,7 @@ BARS = {"bngsim": 8.0, "AMICI": 12.0}
 TOLERANCES = tuple(float(f"{10.0 ** (-k / 4):.3g}") for k in range(12, 31))  # 1e-3 ... 3e-8
 TIGHT = 1e-11
 NOMINAL = 1e-6  # of the peers, and of the cost in solves
+NUDGE = 1e-6  # of a parameter, between lanes that take the same steps
 _NO_ANSWER = 5e-2  # a peer whose error is larger has not solved the problem
 _READY, _REFUSED = "ready", "refused"
 
@@ -45,7 +51,7 @@ class Peer:
 
 def run(quick: bool) -> list[Row]:
     rows = []
-    for subject in subjects(True):
+    for subject in (network(small()), *subjects(True)):
         for protocol in ("constant",) if quick else ("constant", "100 at 100 Hz"):
             rows += measure(subject, protocol, 5)
     return rows
@@ -61,9 +67,26 @@ def measure(subject: Subject, protocol: str, repeats: int) -> list[Row]:
     def tangents(rtol: float) -> np.ndarray:
         return sensitivities(subject.compiled, times, names, protocol=stimuli, rtol=rtol).slopes
 
-    one, every = medians([timed(single), timed(lambda: tangents(NOMINAL))], repeats)
+    nudged = same_steps(subject)
+
+    def lanes() -> None:
+        simulate(
+            subject.compiled, times, protocol=stimuli, values=nudged, solver=Rodas5P(threads=1), rtol=NOMINAL
+        )
+
+    one, every, differences = medians(
+        [timed(single), timed(lambda: tangents(NOMINAL)), timed(lanes)], repeats
+    )
     where = f"{subject.name}, {protocol}, {len(names)} parameters: "
-    rows = [Row(f"{where}all sensitivities, in solves per parameter", every / one / len(names), "solves")]
+    rows = [
+        Row(f"{where}all sensitivities, in solves per parameter", every / one / len(names), "solves"),
+        Row(f"{where}states and all sensitivities, in solves", every / one, "solves"),
+        Row(
+            f"{where}central differences in lanes of equal steps (one-sided: half), in its time",
+            differences / every,
+            "x",
+        ),
+    ]
     if stimuli is not None:
         return rows  # bngsim refuses spike events; AMICI's sensitivities become NaN with them
     reference = tangents(TIGHT)
@@ -87,6 +110,13 @@ def measure(subject: Subject, protocol: str, repeats: int) -> list[Row]:
             name = f"{where}all sensitivities against {peer.name} {what}"
             rows.append(Row(name, theirs / ours, "x", BARS[peer.name], False))
     return rows
+
+
+def same_steps(subject: Subject) -> dict[str, np.ndarray]:
+    """Two members for each parameter, which is a little larger in one and a little smaller in the other."""
+    defaults = subject.compiled.default_values
+    factors = 1.0 + NUDGE * np.kron(np.eye(len(defaults)), [1.0, -1.0])
+    return {name: value * factor for (name, value), factor in zip(defaults.items(), factors, strict=True)}
 
 
 def _columns(slopes: np.ndarray, subject: Subject, peer: Peer) -> np.ndarray:
