@@ -1,10 +1,10 @@
 """How fast: every performance figure of the package, with its bar.
 
-`python -m analysis speed [--only engine|sensitivities|continuation|network|peers|fitting|spine] [--quick]`
+`python -m analysis speed [--only SECTION] [--quick]`, where the sections are engine, long, sensitivities,
+members, continuation, network, peers, fitting and spine.
 
 Ratios are taken side by side in one process, on one thread, as medians of CPU time.  A section whose
-peers are not installed leaves their rows out.  The table goes to docs/speed.md, its plot to
-docs/speed.png.
+peers are not installed leaves their rows out.  Each section has its page and plot, docs/speed_SECTION.
 """
 
 from __future__ import annotations

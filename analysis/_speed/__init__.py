@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SECTIONS = ("engine", "sensitivities", "continuation", "network", "peers", "fitting", "spine")
+SECTIONS = (
+    "engine",
+    "long",
+    "sensitivities",
+    "members",
+    "continuation",
+    "network",
+    "peers",
+    "fitting",
+    "spine",
+)
 
 
 class Row(NamedTuple):
@@ -31,16 +41,12 @@ class Row(NamedTuple):
 
 
 _SAMPLE = 0.02  # s that a sample lasts at least
+_LONG = 10.0  # s after which compiling no longer matters
 
 
 def cpu_seconds(runs: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     """Median CPU seconds of each, taken in turn; short ones are run several times in a row for a sample."""
-    calls = []
-    for run in runs:
-        run()
-        start = time.process_time()
-        run()
-        calls.append(max(1, int(_SAMPLE / max(time.process_time() - start, 1e-6))))
+    calls = [_calls(run) for run in runs]
     found = np.empty((repeats, len(runs)))
     for i in range(repeats):
         for k, run in enumerate(runs):
@@ -49,3 +55,14 @@ def cpu_seconds(runs: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
                 run()
             found[i, k] = (time.process_time() - start) / calls[k]
     return list(np.median(found, axis=0))
+
+
+def _calls(run: Callable[[], Any]) -> int:
+    """How many calls make a sample, by the second: the first may compile."""
+    for _ in range(2):
+        start = time.process_time()
+        run()
+        seconds = time.process_time() - start
+        if seconds > _LONG:
+            return 1
+    return max(1, int(_SAMPLE / max(seconds, 1e-6)))

@@ -1,6 +1,6 @@
 """The vector engine against other simulators: ensembles, single solves, latencies, threads, arithmetic.
 
-Set CASCADES_LONG_CASES to measure 900 spikes of the large models too: peers take minutes for them.
+900 spikes of the large models are a section of their own, `long`: peers take minutes for them.
 """
 
 from __future__ import annotations
@@ -35,16 +35,15 @@ def run(quick: bool) -> list[Row]:
     rows: list[Row] = []
     chosen = subjects(quick)
     for subject in chosen:
-        is_large = len(subject.compiled.state_names) > 100
-        every = not quick and (not is_large or "CASCADES_LONG_CASES" in os.environ)
-        for protocol in list(PROTOCOLS)[: 3 if every else 2]:
-            found = against_peers(subject, protocol, 1 if is_large and protocol == LONGEST else 3)
-            for row in found:
-                print(f"    {row.name}: {row.value:.3g} {row.unit}", flush=True)
-            rows += found
+        for protocol in list(PROTOCOLS)[: 2 if quick or is_large(subject) else 3]:
+            rows += against_peers(subject, protocol, 3)
     rows += latencies() + threads(chosen[1])
     rows += against_prototype(quick)
     return rows + rates_of_arithmetic(chosen) + compile_times(chosen)
+
+
+def is_large(subject: Subject) -> bool:
+    return len(subject.compiled.state_names) > 100
 
 
 # --- peers --------------------------------------------------------------------------------------
@@ -80,7 +79,10 @@ def against_peers(subject: Subject, protocol: str, repeats: int) -> list[Row]:
         except Exception as failure:  # its own kinds of error
             print(f"  ({name} fails on {subject.name}, {protocol}: {failure})")
             continue
-        rows += _ratios(subject, protocol, name, peer, reached, error_at, repeats)
+        found = _ratios(subject, protocol, name, peer, reached, error_at, repeats)
+        for row in found:
+            print(f"    {row.name}: {row.value:.3g} {row.unit}", flush=True)
+        rows += found
     return rows
 
 
@@ -119,7 +121,7 @@ def _ratios(
     where = f"{subject.name}, {protocol}: "
     ensemble_bar = BARS["ensemble roadrunner"]
     if name == "bngsim":
-        ensemble_bar = 8.0 if len(subject.compiled.state_names) > 100 else 15.0
+        ensemble_bar = 8.0 if is_large(subject) else 15.0
     ours = f"ours at rtol {rtol:g}, error {error_at(rtol):.1g}"
     what = f"(theirs {1e3 * theirs:.3g} ms, error {reached:.1g}; {ours})"
     return [
