@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cascades.compiler.signs import refuse_negative
 from cascades.ensemble import Batch, Outcome, Values, observe, run_ensemble, solve_batch
 from cascades.errors import ProtocolError, SolverFailure, UnknownName
 from cascades.protocols import Protocol
 from cascades.solvers import DEFAULT, REASONS, Solver, solver_named
+from cascades.solvers.tolerance import ATOL_SCALE, state_scales
 from cascades.steady import steady_state as steady_state
 from cascades.stops import seconds_per
 from cascades.trajectory import Trajectory
@@ -76,6 +78,8 @@ def simulate(
         A value, initial state, stimulus target, observable or solver that does not exist.
     ValueError
         Times that are not sorted, or different numbers of members.
+    ModelError
+        A value is missing, or a concentration, an amount or a volume is below zero.
     ProtocolError
         A stimulus would come only after the last time.
     SolverFailure
@@ -108,7 +112,8 @@ def make_batch(
 ) -> Batch:
     """Check what a user gives and count the members.
 
-    Raises ValueError if values, initial states and protocols differ in the number of members.
+    Raises ValueError if values, initial states and protocols differ in the number of members, and
+    ModelError for a concentration below zero.
     """
     if not 0.0 < rtol < 1.0:
         raise ValueError(f"rtol must lie between 0 and 1 (got {rtol!r})")
@@ -125,6 +130,10 @@ def make_batch(
         for name in group:
             if name not in known:
                 raise UnknownName(kind, name, known)
+    refuse_negative(compiled, columns[0])
+    if columns[1]:
+        allowed = ATOL_SCALE * state_scales(compiled)
+        refuse_negative(compiled, columns[1], dict(zip(compiled.state_names, allowed.tolist(), strict=True)))
     for name in observables or ():
         compiled.formula(name)
     counts = {len(protocols)} | {column.size for group in columns for column in group.values()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cascades.compiler.signs import refuse_negative
 from cascades.errors import NoEquilibrium, UnknownName
 from cascades.expression import ZERO
 from cascades.solvers import Integration, solver_named
@@ -90,6 +91,8 @@ def steady_state(
     ------
     UnknownName
         A value or state that does not exist.
+    ModelError
+        A concentration, an amount or a volume below zero.
     NoEquilibrium
         Neither Newton's method nor a long time course ends in one; the error carries the last state.
     """
@@ -141,6 +144,7 @@ def describe(system: ReducedSystem, y: np.ndarray, held: np.ndarray | None = Non
 
 
 def _system(compiled: CompiledModel, values: Mapping[str, float]) -> ReducedSystem:
+    refuse_negative(compiled, values)
     names = {total.name for total in compiled.equations.conserved}
     totals = {name: float(value) for name, value in values.items() if name in names}
     p = compiled.parameter_array({name: value for name, value in values.items() if name not in names})[0]

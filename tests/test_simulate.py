@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cascades.compiler.compiled import compile_model
-from cascades.errors import SolverFailure, UnknownName
+from cascades.errors import ModelError, SolverFailure, UnknownName
 from cascades.expression import symbol
 from cascades.library import load_model
 from cascades.model import Reaction, SpeciesReference
@@ -17,6 +17,7 @@ from cascades.simulate import simulate
 from cascades.solvers import METHODS
 from cascades.solvers.tolerance import absolute_tolerance
 from tests.models import DECAY
+from tests.sbml.small_models import model_of
 
 REQUESTED = 1e-8
 HONEST = 10 * REQUESTED  # the true error is at most ten times what was asked for
@@ -170,3 +171,33 @@ def test_the_output_grid_of_a_shipped_model_does_not_matter(spine):
     fine = simulate(spine, grid, protocol=pairs, rtol=1e-6).values[:, [200, 1000]]
     allowed = 1e-6 * np.abs(coarse) + absolute_tolerance(spine, 1e-6)
     assert (np.abs(fine - coarse) / allowed).max() <= 2.0 * 10.0  # either may be ten times off
+
+
+# --- what cannot be negative --------------------------------------------------------------------
+
+CELL = (
+    "unit uM = 1e-6 mole / litre; unit mV = 1e-3 volt; compartment c = 1; species A in c = 1; "
+    "Ca = 0.1; Ca has uM; V = -65; V has mV; E = 20; E has mV; low = -2; low has uM; "
+    "A' = Ca * low - A + 0 * (V + E)"
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "initial", "message"),
+    [
+        ({"Ca": -1.0}, {}, "Ca: a concentration cannot be negative (got -1 uM)"),
+        ({"Ca": [0.1, -0.2]}, {}, "got -0.2 uM"),
+        ({"c": -1.0}, {}, "c: "),
+        ({}, {"A": -0.5}, "A: "),
+    ],
+)
+def test_a_concentration_below_zero_is_refused(values, initial, message):
+    compiled = compile_model(model_of(CELL))
+    with pytest.raises(ModelError) as caught:
+        simulate(compiled, [1.0], values=values, initial=initial)
+    assert message in str(caught.value)
+
+
+def test_a_voltage_may_be_negative_and_so_may_what_the_model_has_negative():
+    compiled = compile_model(model_of(CELL))
+    simulate(compiled, [1.0], values={"V": -80.0, "E": -10.0, "low": -3.0}, initial={"A": -1e-8})

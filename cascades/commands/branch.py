@@ -35,12 +35,14 @@ def branch(
     branches so far.
     """
     import cascades
+    from cascades.compiler.signs import refuse_negative
     from cascades.continuation import as_problem, branches, fold_curves, hopf_curves
 
     if out is not None:
         check_free(out, force)
     compiled = cascades.compile_model(cascades.load_model(model))
     values = read_values(set_)
+    refuse_negative(compiled, values)
     found = branches(compiled, parameter, (low, high), values=values)
     curves = []
     if second:

@@ -9,9 +9,12 @@ from cascades.commands.output import print_json, print_table
 def equilibria(model: MODEL, set_: SET = None, json: JSON = False) -> None:
     """Find the equilibria of a model, with their stability."""
     import cascades
+    from cascades.compiler.signs import refuse_negative
 
     compiled = cascades.compile_model(cascades.load_model(model))
-    found = cascades.equilibria(compiled, values=read_values(set_))
+    values = read_values(set_)
+    refuse_negative(compiled, values)
+    found = cascades.equilibria(compiled, values=values)
     if json:
         print_json([{"is_stable": e.is_stable, "state": e.state, "eigenvalues": _pairs(e)} for e in found])
         return

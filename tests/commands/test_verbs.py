@@ -84,6 +84,14 @@ def test_a_negative_rate_is_refused(cascades):
     assert "the rate must be positive" in result.err
 
 
+@pytest.mark.parametrize("verb", [("simulate",), ("equilibria",), ("branch", "PP1_total", "0.1", "0.2")])
+def test_a_negative_concentration_is_refused(cascades, verb):
+    name, *rest = verb
+    result = cascades(name, "camkii_graupner_2007", *rest, "--set", "Ca=-1")
+    assert result.code == 1
+    assert "Ca: a concentration cannot be negative (got -1 uM)" in result.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
