@@ -51,6 +51,18 @@ def fire(n, j, starts, species, amounts):  # type: ignore[no-untyped-def]
         n[species[i]] += amounts[i]
 
 
+@njit(inline="always")
+def fire_in(lane, n, j, starts, species, amounts):  # type: ignore[no-untyped-def]
+    """`fire` for the counts of one lane."""
+    possible = True
+    for i in range(starts[j], starts[j + 1]):
+        if n[species[i], lane] + amounts[i] < 0.0:
+            possible = False
+    if possible:
+        for i in range(starts[j], starts[j + 1]):
+            n[species[i], lane] += amounts[i]
+
+
 @njit(nogil=True, cache=True)
 def run_direct(  # type: ignore[no-untyped-def]
     lane_count, address, start, n, p, a, starts, species, amounts, times, out, seed, first, last, most,
@@ -65,7 +77,8 @@ def run_direct(  # type: ignore[no-untyped-def]
     coming = first
     for lane in range(lanes):
         coming = take_member(state, lane, coming, last, seed, start, n)
-    while member.max() >= 0:
+    active = min(lanes, last - first)
+    while active > 0:
         call_formulas(address, n.ctypes.data, p.ctypes.data, p.ctypes.data, a.ctypes.data)
         for lane in range(lanes):
             total[lane] = 0.0
@@ -103,7 +116,7 @@ def run_direct(  # type: ignore[no-untyped-def]
                 if k[lane] == times.size:
                     done = True
                 else:
-                    fire(n[:, lane], chosen[lane], starts, species, amounts)
+                    fire_in(lane, n, chosen[lane], starts, species, amounts)
                     events[lane] += 1
                     if events[lane] >= most:
                         result = TOO_MANY
@@ -112,3 +125,4 @@ def run_direct(  # type: ignore[no-untyped-def]
                 status[i] = result
                 reached[i] = times[-1] if result == OK else t[lane]
                 coming = take_member(state, lane, coming, last, seed, start, n)
+                active -= member[lane] < 0

@@ -13,8 +13,17 @@ from numba import njit, uint64
 
 from cascades.continuation.native import call_formulas
 from cascades.kernels.vectors import fma, larger, load, load_at, logarithm, root, splat, store
-from cascades.noise.direct import fire
-from cascades.noise.members import BAD_RATE, OK, TOO_MANY, empty_lanes, take_member
+from cascades.noise.direct import fire_in
+from cascades.noise.members import (
+    BAD_RATE,
+    GOING,
+    OK,
+    TOO_MANY,
+    empty_lanes,
+    finish,
+    report,
+    take_member,
+)
 from cascades.noise.random import poisson, uniform
 
 LEAP_ERROR = 0.03
@@ -39,21 +48,17 @@ def run_tau(  # type: ignore[no-untyped-def]
     coming = first
     for lane in range(lanes):
         coming = take_member(state, lane, coming, last, seed, start, n)
-    while member.max() >= 0:
+    active = min(lanes, last - first)
+    while active > 0:
         call_formulas(address, n.ctypes.data, p.ctypes.data, p.ctypes.data, a.ctypes.data)
         _sums(a, total, lowest)
         if _any_leaps(member, singles):
             _leaps(a, n, starts, species, amounts, mean, spread, leap)
         for lane in range(lanes):
-            i = member[lane]
-            if i < 0:
+            if member[lane] < 0:
                 continue
-            result = OK
-            while k[lane] < times.size and times[k[lane]] <= t[lane]:
-                out[i, k[lane]] = n[:, lane]
-                k[lane] += 1
-            done = k[lane] == times.size
-            if done:
+            result = report(lane, member, k, t[lane], times, out, n)
+            if result == OK:
                 pass
             elif lowest[lane] < 0.0 or not total[lane] < np.inf:
                 result = BAD_RATE
@@ -71,7 +76,7 @@ def run_tau(  # type: ignore[no-untyped-def]
                     step = -math.log(uniform(key[lane], count[lane])) / total[lane]
                     if step < left:
                         target = uniform(key[lane], count[lane] + uint64(1)) * total[lane]
-                        fire(n[:, lane], _chosen(a, lane, target), starts, species, amounts)
+                        fire_in(lane, n, _chosen(a, lane, target), starts, species, amounts)
                     count[lane] += uint64(2)
                 else:
                     step, count[lane] = _poisson_leap(
@@ -79,11 +84,11 @@ def run_tau(  # type: ignore[no-untyped-def]
                     )
                 t[lane] = t[lane] + step if step < left else times[k[lane]]
                 events[lane] += 1
-            if done or result != OK:
-                status[i] = result
-                reached[i] = times[-1] if result == OK else t[lane]
+            if result != GOING:
+                finish(lane, member, t, result, times, status, reached)
                 singles[lane] = 0
                 coming = take_member(state, lane, coming, last, seed, start, n)
+                active -= member[lane] < 0
 
 
 @njit(nogil=True, cache=True)
@@ -102,7 +107,8 @@ def run_langevin(  # type: ignore[no-untyped-def]
     coming = first
     for lane in range(lanes):
         coming = take_member(state, lane, coming, last, seed, start, n)
-    while member.max() >= 0:
+    active = min(lanes, last - first)
+    while active > 0:
         call_formulas(address, n.ctypes.data, p.ctypes.data, p.ctypes.data, a.ctypes.data)
         for j in range(a.shape[0]):
             for lane in range(lanes):
@@ -112,15 +118,10 @@ def run_langevin(  # type: ignore[no-untyped-def]
         _leaps(a, n, starts, species, amounts, mean, spread, leap)
         for lane in range(lanes):
             step[lane] = 0.0
-            i = member[lane]
-            if i < 0:
+            if member[lane] < 0:
                 continue
-            result = OK
-            while k[lane] < times.size and times[k[lane]] <= t[lane]:
-                out[i, k[lane]] = n[:, lane]
-                k[lane] += 1
-            done = k[lane] == times.size
-            if done:
+            result = report(lane, member, k, t[lane], times, out, n)
+            if result == OK:
                 pass
             elif not total[lane] < np.inf:
                 result = BAD_RATE
@@ -133,10 +134,10 @@ def run_langevin(  # type: ignore[no-untyped-def]
                 step[lane] = min(leap[lane], left)
                 t[lane] = t[lane] + step[lane] if step[lane] < left else times[k[lane]]
                 events[lane] += 1
-            if done or result != OK:
-                status[i] = result
-                reached[i] = times[-1] if result == OK else t[lane]
+            if result != GOING:
+                finish(lane, member, t, result, times, status, reached)
                 coming = take_member(state, lane, coming, last, seed, start, n)
+                active -= member[lane] < 0
         duration = load_at(lane_count, step, 0)
         for j in range(a.shape[0]):
             for lane in range(lanes):

@@ -15,7 +15,7 @@ from cascades.kernels.processor import native_lanes
 from cascades.kernels.vectors import aligned_rows, lane_tuple
 from cascades.noise.random import stream_key
 
-OK, TOO_MANY, BAD_RATE = 0, 1, 2
+OK, TOO_MANY, BAD_RATE, GOING = 0, 1, 2, -1
 
 Tables = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -48,7 +48,7 @@ def run(
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@njit(inline="always")
 def empty_lanes(lanes):  # type: ignore[no-untyped-def]
     """Of every lane: its member (-1: none), key and count of its random numbers, time, next output time
     and the number of its events."""
@@ -70,3 +70,19 @@ def take_member(state, lane, coming, last, seed, start, n):  # type: ignore[no-u
     member[lane] = coming
     key[lane] = stream_key(seed, uint64(coming))
     return coming + 1
+
+
+@njit(inline="always")
+def report(lane, member, k, until, times, out, n):  # type: ignore[no-untyped-def]
+    """Write the counts at the output times up to `until`; OK if those were all, else GOING."""
+    while k[lane] < times.size and times[k[lane]] <= until:
+        out[member[lane], k[lane]] = n[:, lane]
+        k[lane] += 1
+    return OK if k[lane] == times.size else GOING
+
+
+@njit(inline="always")
+def finish(lane, member, t, result, times, status, reached):  # type: ignore[no-untyped-def]
+    """Write how the lane's member ended."""
+    status[member[lane]] = result
+    reached[member[lane]] = times[-1] if result == OK else t[lane]
