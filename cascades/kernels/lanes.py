@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cascades.kernels.rodas5p import STAGES
-from cascades.kernels.vectors import aligned_rows, native_lanes
+from cascades.kernels.vectors import address, aligned_rows, native_lanes
 
 # What `run` returns.
 FINISHED, ATTENTION, PAUSED = 0, 1, 2
@@ -100,7 +100,7 @@ def pack(layout: np.dtype[Any], arrays: Mapping[str, np.ndarray], numbers: Mappi
     for name, array in arrays.items():
         if not array.flags.c_contiguous:
             raise ValueError(f"{name} is not contiguous")
-        numbers[name] = array.__array_interface__["data"][0]
+        numbers[name] = address(array)
     names = layout.names or ()
     if len(numbers) != len(names) or any(name not in numbers for name in names):
         raise ValueError(f"the record needs {sorted({*names} ^ {*numbers})}")
@@ -136,7 +136,7 @@ def make_rows(lanes: int, sizes: Mapping[str, int], atol: np.ndarray) -> Memory:
     arrays = _Rows(block, lanes, parts)
     arrays["atol"].fill(1.0)
     arrays["atol"][: sizes["n"]] = atol[:, None]
-    start = block.__array_interface__["data"][0]
+    start = address(block)
     record = np.zeros(1, dtype=ROWS)
     _write_record(record, [start + 8 * width * parts[name][0] for name in ROWS.names or ()])
     return Memory(record, arrays)

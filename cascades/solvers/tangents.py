@@ -26,6 +26,7 @@ from cascades.stops import Stops, resolve
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
+    from cascades.compiler.tangents import TangentCode
     from cascades.kernels.lanes import Memory
 
 _BUDGET = 1_000
@@ -128,7 +129,7 @@ class _Groups:
         (n, d), m = y_slopes.shape, p_slopes.shape[0]
         n_groups = -(-d // width)
         code = compiled.tangent_code(width)
-        start, entries = _entries(code.rows, code.parameters, p_slopes, width)
+        start, entries = _entries(code, (p_slopes != 0.0).tobytes(), p_slopes.shape, width)
         calls = STAGES // width
         arrays = {
             "points": aligned_rows(STAGES * padded_states(1, n) // width, width),
@@ -152,10 +153,10 @@ class _Groups:
             "n_entries": code.rows.size, "n_pushes": code.n_pushes,
         }  # fmt: skip
         found = cls(pack(TANGENTS, arrays, numbers), width, n, m, d)
-        for name in ("groups", "initial"):
-            view = found.view(name)
-            found.write(view[:, :m], p_slopes)
-            found.write(view[:, m : m + n], y_slopes)
+        view = found.view("groups")
+        found.write(view[:, :m], p_slopes)
+        found.write(view[:, m : m + n], y_slopes)
+        arrays["initial"][:] = arrays["groups"]
         return found
 
     def view(self, name: str) -> np.ndarray:
@@ -185,18 +186,22 @@ class _Groups:
         self.write(self.view("groups")[:, self.m : self.m + self.n], slopes)
 
 
+@lru_cache(maxsize=32)
 def _entries(
-    rows: np.ndarray, parameters: np.ndarray, p_slopes: np.ndarray, width: int
+    code: TangentCode, moves_bytes: bytes, shape: tuple[int, int], width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where each group's entries begin, and (row, parameter, place) of all, one after the other."""
-    m, d = p_slopes.shape
+    """Where each group's entries begin, and (row, parameter, place) of all, one after the other.
+
+    `moves_bytes` says for parameters and directions, of that shape, whether one moves with the other.
+    """
+    m, d = shape
     n_groups = -(-d // width)
     moves = np.zeros((m, n_groups * width), dtype=bool)
-    moves[:, :d] = p_slopes != 0.0
+    moves[:, :d] = np.frombuffer(moves_bytes, dtype=bool).reshape(shape)
     by_group = np.logical_or.reduce(moves.reshape(m, n_groups, width), axis=2)
-    group, place = np.nonzero(by_group[parameters].T)
+    group, place = np.nonzero(by_group[code.parameters].T)
     start = np.searchsorted(group, np.arange(n_groups + 1)).astype(np.int64)
-    table = np.column_stack([rows[place], parameters[place], place])
+    table = np.column_stack([code.rows[place], code.parameters[place], place])
     return start, np.ascontiguousarray(table, dtype=np.int64).ravel()
 
 
