@@ -177,10 +177,12 @@ _LIMITS = """\
 - `delay(x, tau)` is exact where `x` does not depend on what it delays: the equations that `x` follows
   are run a second time, started `tau` later.  A delay that feeds back on itself is refused, and so is
   one of a quantity that an event sets.  A model with delays takes no stimuli.
-- A fast reaction is always at equilibrium.  Its rate law must be linear in one of its species with a
-  constant slope, or be the difference of a forward and a backward term of mass action; or the reaction
-  runs one way at a time until a single species is used up, while what drives it is on (that may change,
-  and events may set its species).  Two reactants that could be used up are refused.
+- A fast reaction is always at equilibrium, also between events of the same time.  Its rate law (with
+  those of reactions that go back or close a cycle) must be linear in one of its species with a constant
+  slope, or be the difference of a forward and a backward term of mass action; or the reaction runs one
+  way at a time until a single species is used up, while what drives it is on.  Events may set its
+  species; a value computed when the event fires is refused where others may come in between.  Two
+  reactants that could be used up are refused, and so are spikes into a species that goes both ways.
 - A rule that is linear in its variable is solved for it; other algebraic rules are solved together
   with the differential equations (index 1).
 - Simultaneous events of equal priority go in random order, the same in every run.

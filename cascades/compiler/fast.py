@@ -9,18 +9,30 @@ A reaction that runs one way until its reactant is used up has its own file, `on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from math import nan
 
 from cascades.compiler.algebraic import solution
 from cascades.compiler.closing import close
-from cascades.compiler.draft import Draft, free_name
+from cascades.compiler.draft import Draft, free_name, turnover
+from cascades.compiler.independent import Row, combination, independent
 from cascades.compiler.one_way import OneWay, one_way, run_one_way
-from cascades.expression import ZERO, Expr, add, call, evaluate, free_symbols, mul, piecewise, power, symbol
-from cascades.model import Species
-
-Row = dict[str, Fraction]
+from cascades.expression import (
+    ONE,
+    ZERO,
+    Expr,
+    add,
+    call,
+    evaluate,
+    free_symbols,
+    mul,
+    piecewise,
+    power,
+    symbol,
+)
+from cascades.model import Event, EventAssignment, Species
 
 
 def eliminate_fast(parts: Draft) -> None:
@@ -29,20 +41,19 @@ def eliminate_fast(parts: Draft) -> None:
     fast = [reaction for reaction in fast if not _runs_one_way(parts, reaction)]
     if not fast:
         return
-    turnover = {
-        state: {r: Fraction(n) for r, n in row.items() if r in fast and n != 0.0}
-        for state, row in parts.stoichiometry.items()
-    }
-    turnover = {state: row for state, row in turnover.items() if row}
-    if not _allowed(parts, fast, turnover):
+    if not _allowed(parts, fast):
         return
-    pivots = _pivots(turnover, fast)
-    starts = {state: _take_start(parts, state) for state in turnover}
-    for state, row in turnover.items():
-        if state not in pivots:
-            _replace_by_total(parts, state, _combination(row, pivots, turnover, fast), starts)
-    for state, reaction in pivots.items():
-        _replace_by_equilibrium(parts, state, reaction, starts)
+    changed = _changed(parts, fast)
+    found = independent(changed, fast)
+    starts = {state: _take_start(parts, state) for state in changed}
+    totals = {}
+    for state, row in changed.items():
+        if state not in found.pivots:
+            weights = combination(row, found.pivots, changed, fast)
+            totals[_replace_by_total(parts, state, weights, starts)] = _in_states(parts, state, weights)
+    for state, reaction in found.pivots.items():
+        _replace_by_equilibrium(parts, state, reaction, found.laws[reaction], starts)
+    parts.events = [_of_totals(parts, event, totals, changed.keys()) for event in parts.events]
 
 
 def _runs_one_way(parts: Draft, reaction: str) -> bool:
@@ -89,11 +100,22 @@ def _start_value(parts: Draft, formula: Expr) -> float:
     return nan if free_symbols(at_start) else float(evaluate([at_start], {})[0])
 
 
-def _allowed(parts: Draft, fast: list[str], turnover: Mapping[str, Row]) -> bool:
-    """Whether every species of a fast reaction is moved by plain reactions alone."""
+def _changed(parts: Draft, fast: list[str]) -> dict[str, Row]:
+    """Of each state that fast reactions change, the number in each of them."""
+    rows = {}
+    for species, counts in turnover(parts.model).items():
+        state = parts.amounts.get(species, species)
+        row = {r: Fraction(count) for r, (count, _) in counts.items() if r in fast and count != 0.0}
+        if state in parts.scales and row:
+            rows[state] = row
+    return rows
+
+
+def _allowed(parts: Draft, fast: list[str]) -> bool:
+    """Whether every species of a fast reaction is moved by plain reactions and events alone."""
     model = parts.model
     reactions = {reaction.id: reaction for reaction in model.reactions}
-    jumping = {a.variable for event in parts.events for a in event.assignments}
+    stimulated = {port.symbol for port in model.ports if port.kind == "spike"}
     before = len(parts.unsupported)
     for name in fast:
         for reference in (*reactions[name].reactants, *reactions[name].products):
@@ -101,67 +123,16 @@ def _allowed(parts: Draft, fast: list[str], turnover: Mapping[str, Row]) -> bool
             fixed = state not in parts.rates and reference.species not in parts.definitions
             if reference.id is not None and not fixed:
                 parts.unsupported.append(f"fast reaction {name}: the stoichiometry {reference.id} has a name")
-            elif not fixed and state not in turnover and state not in parts.stoichiometry:
+            elif not fixed and state not in parts.scales:
                 parts.unsupported.append(f"fast reaction {name}: a rule sets {reference.species}")
-            elif reference.species in jumping:
-                parts.unsupported.append(f"fast reaction {name}: an event sets {reference.species}")
+            elif reference.species in stimulated:
+                parts.unsupported.append(f"fast reaction {name}: spikes change {reference.species}")
     return len(parts.unsupported) == before
-
-
-def _pivots(turnover: Mapping[str, Row], fast: list[str]) -> dict[str, str]:
-    """For each independent fast reaction the species that follows from it: state -> reaction.
-
-    Gauss elimination on the reactions' columns; a species that only one fast reaction changes and
-    that is alone on its side goes first, so that few formulas depend on each other.
-    """
-    columns = {r: {s: row[r] for s, row in turnover.items() if r in row} for r in fast}
-    order = sorted(turnover, key=lambda state: (len(turnover[state]), _company(state, turnover)))
-    pivots: dict[str, str] = {}
-    reduced: list[tuple[str, Row]] = []
-    for reaction in fast:
-        column = dict(columns[reaction])
-        for state, other in reduced:
-            if column.get(state):
-                factor = column[state] / other[state]
-                for s, n in other.items():
-                    column[s] = column.get(s, Fraction(0)) - factor * n
-        state_or_none = next((s for s in order if column.get(s)), None)
-        if state_or_none is not None:
-            pivots[state_or_none] = reaction
-            reduced.append((state_or_none, column))
-    return pivots
-
-
-def _company(state: str, turnover: Mapping[str, Row]) -> int:
-    """With how many species it stands on the same side of fast reactions: C of A + B <-> C is alone."""
-    return sum(row.get(r, 0) * n > 0 for r, n in turnover[state].items() for row in turnover.values())
-
-
-def _combination(row: Row, pivots: Mapping[str, str], turnover: Mapping[str, Row], fast: list[str]) -> Row:
-    """Numbers m with row + sum of m[p] * turnover[p] = 0 in every fast reaction."""
-    names = list(pivots)
-    table = [[turnover[p].get(r, Fraction(0)) for p in names] + [-row.get(r, Fraction(0))] for r in fast]
-    rank = 0
-    where: list[int] = []
-    for column in range(len(names)):
-        best = next((i for i in range(rank, len(table)) if table[i][column]), None)
-        if best is None:
-            continue
-        table[rank], table[best] = table[best], table[rank]
-        lead = table[rank][column]
-        table[rank] = [x / lead for x in table[rank]]
-        for i in range(len(table)):
-            if i != rank and table[i][column]:
-                factor = table[i][column]
-                table[i] = [x - factor * y for x, y in zip(table[i], table[rank], strict=True)]
-        where.append(column)
-        rank += 1
-    return {names[column]: table[i][-1] for i, column in enumerate(where) if table[i][-1]}
 
 
 def _take_start(parts: Draft, state: str) -> Expr:
     """The start of a state, taken out of the draft."""
-    parts.stoichiometry.pop(state)
+    parts.stoichiometry.pop(state, None)
     for name, amount in parts.amounts.items():
         if amount == state:
             species: Species = parts.model.by_id[name]
@@ -180,7 +151,7 @@ def _replace_by_total(
     total = free_name("_".join([state, *weights, "total"]), parts.model)
     rate, start, rest = parts.rates.pop(state), starts[state], symbol(total)
     for pivot, weight in weights.items():
-        ratio = mul(float(weight), parts.scales[state], power(parts.scales[pivot], -1.0))
+        ratio = _ratio(parts, state, pivot, weight)
         rate = add(rate, mul(ratio, parts.rates[pivot]))
         start = add(start, mul(ratio, starts[pivot]))
         rest = add(rest, mul(-1.0, ratio, symbol(pivot)))
@@ -190,9 +161,56 @@ def _replace_by_total(
     return total
 
 
-def _replace_by_equilibrium(parts: Draft, state: str, reaction: str, starts: Mapping[str, Expr]) -> None:
+def _ratio(parts: Draft, state: str, pivot: str, weight: Fraction) -> Expr:
+    return mul(float(weight), parts.scales[state], power(parts.scales[pivot], -1.0))
+
+
+def _in_states(parts: Draft, state: str, weights: Mapping[str, Fraction]) -> dict[str, Expr]:
+    """The combination as a sum of states, each with its factor."""
+    return {state: ONE} | {pivot: _ratio(parts, state, pivot, weight) for pivot, weight in weights.items()}
+
+
+def _of_totals(
+    parts: Draft, event: Event, totals: Mapping[str, Mapping[str, Expr]], changed: Collection[str]
+) -> Event:
+    """The event with assignments to combinations instead of species: the equilibrium follows.
+
+    Species of a combination that the event leaves alone count as they are when it happens, so what is
+    set must not be from an earlier time.
+    """
+    new, others, sizes = {}, [], set()
+    for one in event.assignments:
+        state = parts.amounts.get(one.variable, one.variable)
+        if state not in changed:
+            others.append(one)
+            continue
+        compartment = parts.model.by_id[one.variable].compartment
+        new[state] = one.formula if state == one.variable else one.formula * symbol(compartment)
+        sizes.add(compartment)
+    if not new:
+        return event
+    if sizes & {one.variable for one in others}:
+        parts.unsupported.append(
+            f"event {event.id}: it sets a species of a fast reaction and its compartment"
+        )
+    is_constant = free_symbols(*(one.formula for one in event.assignments)) <= parts.constants
+    is_alone = event.delay is None and len(parts.events) == 1
+    if event.uses_trigger_time_values and not (is_constant or is_alone):
+        what = "sets a species of a fast reaction by a formula, while delays or other events may come between"
+        parts.unsupported.append(f"event {event.id}: {what}")
+    for total, factors in totals.items():
+        if new.keys() & factors.keys():
+            terms = [mul(factor, new.get(state, symbol(state))) for state, factor in factors.items()]
+            others.append(EventAssignment(total, add(*terms)))
+    return replace(event, assignments=tuple(others), uses_trigger_time_values=False)
+
+
+def _replace_by_equilibrium(
+    parts: Draft, state: str, reaction: str, rates: Mapping[str, Fraction], starts: Mapping[str, Expr]
+) -> None:
     parts.rates.pop(state)
-    law = close(parts.definitions, parts.source)(parts.definitions[reaction])
+    net = add(*(mul(float(count), parts.definitions[name]) for name, count in rates.items()))
+    law = close(parts.definitions, parts.source)(net)
     formula = solution(law, state, allowed=parts.constants)
     if formula is not None:
         parts.definitions[state] = formula

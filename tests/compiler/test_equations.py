@@ -128,7 +128,7 @@ def test_the_hash_sees_numbers_of_formulas_but_not_values():
 
 def test_all_that_is_refused_is_named():
     model = model_of(
-        "compartment c = 1; species A in c = 1, B in c = 0; J: A -> B; A; K: B -> A; B;at A > 2: A = 1"
+        "compartment c = 1; species A in c = 1, B in c = 0; J: n A -> B; A; K: B -> n A; B; n = 1"
     )
     fast = replace(model, reactions=tuple(replace(one, is_fast=True) for one in model.reactions))
     with pytest.raises(UnsupportedFeature) as caught:
