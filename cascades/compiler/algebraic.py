@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from cascades.compiler.closing import close
 from cascades.compiler.derivatives import gradients
@@ -17,6 +19,7 @@ from cascades.expression import (
     ZERO,
     Expr,
     children,
+    evaluate,
     free_symbols,
     mul,
     postorder,
@@ -26,6 +29,7 @@ from cascades.expression import (
 )
 from cascades.model import Species
 
+_VANISHING, _FORBIDDEN = -1e3, -1e6  # as logarithms of slopes
 _STEPPED = frozenset((*RELATIONS, *LOGIC, "floor", "ceil", "quotient", "rem"))
 
 
@@ -110,15 +114,36 @@ def _matched(residuals: Sequence[Expr], free: Sequence[str], parts: Draft) -> li
             )
     if problems:
         raise ModelError(parts.source, problems)
-    by_rule = {rule: name for name, rule in owner.items()}
-    return [by_rule[rule] for rule in range(len(residuals))]
+    return _paired(residuals, sorted(owner, key=owner.__getitem__), parts)
+
+
+def _paired(residuals: Sequence[Expr], names: Sequence[str], parts: Draft) -> list[str]:
+    """The variables in the order of the rules that feel them most, so that the equations have pivots on
+    their diagonal: slopes where symbols have their starts (Duff & Koster 1999, SIAM J. Matrix Anal.
+    20:889, match the largest entries likewise)."""
+    if len(names) < 2:
+        return list(names)
+    from scipy.optimize import linear_sum_assignment
+
+    slopes = gradients(residuals, names)
+    starts = {name: f.value for name, f in parts.starts.items() if f.is_number and f.value == f.value}
+    at = dict.fromkeys(free_symbols(*residuals), 1.0) | starts | {"time": 1.0}
+    weight = np.full((len(names), len(names)), _FORBIDDEN)
+    for row, found in enumerate(slopes):
+        values = evaluate(found.values(), at)
+        for name, value in zip(found, values, strict=True):
+            size = abs(float(value))
+            weight[row, names.index(name)] = np.log(size) if 0.0 < size < np.inf else _VANISHING
+    _, columns = linear_sum_assignment(weight, maximize=True)
+    return [names[k] for k in columns]
 
 
 def _solve(parts: Draft, residuals: Sequence[Expr], variables: Sequence[str]) -> None:
     solved: dict[str, Expr] = {}
     waiting = dict(zip(variables, residuals, strict=True))
     while True:
-        found = next(((v, f) for v, r in waiting.items() if (f := solution(r, v)) is not None), None)
+        formulas = ((name, _formula(name, waiting, parts.constants)) for name in waiting)
+        found = next(((name, f) for name, f in formulas if f is not None), None)
         if found is None:
             break
         name, formula = found
@@ -141,6 +166,14 @@ def _solve(parts: Draft, residuals: Sequence[Expr], variables: Sequence[str]) ->
         if not (start := parts.starts[name]).is_number or start.value == start.value:
             continue
         parts.starts[name] = ONE
+
+
+def _formula(name: str, waiting: Mapping[str, Expr], constants: Collection[str]) -> Expr | None:
+    """The variable's formula; where its rule holds other such variables, only with a constant slope:
+    a slope that vanishes somewhere would be passed on to them."""
+    residual = waiting[name]
+    is_coupled = bool(free_symbols(residual) & (waiting.keys() - {name}))
+    return solution(residual, name, set(constants) - waiting.keys() if is_coupled else None)
 
 
 def solution(residual: Expr, name: str, allowed: Collection[str] | None = None) -> Expr | None:

@@ -7,7 +7,7 @@ import pytest
 
 from cascades.compiler.build_equations import build_equations
 from cascades.errors import ModelError
-from cascades.expression import symbol
+from cascades.expression import free_symbols, symbol
 from cascades.model import AssignmentRule, Model, Parameter
 from tests.sbml.small_models import assert_course, equations_of, math, sbml
 
@@ -55,6 +55,25 @@ def test_two_linear_rules_with_two_variables():
     )
     assert_course(model, TIMES, "u", 1.0 + 0.5 * TIMES)
     assert_course(model, TIMES, "v", 0.5 * TIMES)
+
+
+def test_two_rules_that_share_a_product_stay_algebraic():
+    """u v + u = x, u v + v = 2 with x = t: no quotient of what may vanish, and pivots on the diagonal."""
+    product = "<apply><times/><ci>u</ci><ci>v</ci></apply>"
+    first = f"<apply><minus/><apply><plus/>{product}<ci>u</ci></apply><ci>x</ci></apply>"
+    second = f"<apply><minus/><apply><plus/>{product}<ci>v</ci></apply><cn>2</cn></apply>"
+    model = sbml(
+        _parameters({"x": 0.0, "u": 0.1, "v": 1.9})
+        + f"<listOfRules><algebraicRule>{math(second)}</algebraicRule>"
+        + f"<algebraicRule>{math(first)}</algebraicRule>"
+        + f'<rateRule variable="x">{math("<cn>1</cn>")}</rateRule></listOfRules>'
+    )
+    equations = build_equations(model)
+    assert sum(equations.is_algebraic) == 2
+    rates = dict(zip(equations.state_names, equations.rates, strict=True))
+    assert "x" in free_symbols(rates["u"])  # whose slope along u, v + 1, is larger than along v
+    x = TIMES
+    assert_course(model, TIMES, "u", 0.5 * (x - 3.0 + np.sqrt((3.0 - x) ** 2 + 4.0 * x)))
 
 
 def test_an_algebraic_rule_without_a_free_variable_is_refused():
