@@ -34,6 +34,7 @@ from cascades.kernels.vectors import (
 )
 
 _NEWTON = 50
+_PATIENCE, _ROUNDING = 12, 1e-14  # rounds after which corrections may be what rounding makes of large states
 _FROZEN = 1e30  # 1 / (h gamma) at which differential states do not move
 
 
@@ -132,6 +133,14 @@ def write_outputs(lanes, job, ln, rows, lane):
 
 
 @njit(**INLINE)
+def largest_state(lanes, rows, n, lane):
+    largest = 0.0
+    for i in range(n):
+        largest = max(largest, abs(cell(lanes, rows.y, i, lane)))
+    return largest
+
+
+@njit(**INLINE)
 def solve_algebraic(lanes, wide, code, job, ln, rows, n):
     """Newton's method for the algebraic states of stale lanes, the others fixed."""
     width = len(lanes)
@@ -155,13 +164,13 @@ def solve_algebraic(lanes, wide, code, job, ln, rows, n):
             if ln.member[lane] < 0 or ln.stale[lane] == 0:
                 continue
             good = True
+            rounding = _ROUNDING * largest_state(lanes, rows, n, lane) if iteration >= _PATIENCE else 0.0
             for a in range(code.n_algebraic):
                 i = whole_at(code.algebraic, a)
                 correction = cell(lanes, rows.u, i, lane)
                 set_cell(lanes, rows.y, i, lane, cell(lanes, rows.y, i, lane) + correction)
-                if not abs(correction) <= 1e-13 * abs(cell(lanes, rows.y, i, lane)) + 1e-4 * cell(
-                    lanes, rows.atol, i, lane
-                ):
+                small = 1e-13 * abs(cell(lanes, rows.y, i, lane)) + 1e-4 * cell(lanes, rows.atol, i, lane)
+                if not abs(correction) <= small + rounding:
                     good = False
             if not good:
                 converged = False

@@ -19,7 +19,8 @@ ATOL_SCALE = 1e-6
 @lru_cache(maxsize=64)
 def state_scales(compiled: CompiledModel) -> np.ndarray:
     """The size of each state, shape (n,): what the conserved totals that it is part of leave room for,
-    else its initial value, else the median of the others.
+    else its initial value, else the median of the others; an algebraic state's initial value is only a
+    guess, so that it has at least the median.
 
     Taken from the model's own values, so that a member's result does not depend on its batch.
     """
@@ -34,7 +35,10 @@ def state_scales(compiled: CompiledModel) -> np.ndarray:
                 room[i] = min(room[i], abs(totals[total.name]) / weight)
     scale = np.where(np.isfinite(room), np.maximum(room, initial), initial)
     known = scale[(scale > 0.0) & np.isfinite(scale)]
-    scale[~((scale > 0.0) & np.isfinite(scale))] = np.median(known) if known.size else 1.0
+    usual = float(np.median(known)) if known.size else 1.0
+    scale[~((scale > 0.0) & np.isfinite(scale))] = usual
+    algebraic = np.array(compiled.equations.is_algebraic, dtype=bool)
+    scale[algebraic] = np.maximum(scale[algebraic], usual)
     scale.flags.writeable = False
     return scale
 
