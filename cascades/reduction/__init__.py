@@ -6,6 +6,7 @@ from cascades.reduction.ladder import Level, RuleLadder, derive_rule
 from cascades.reduction.late import Course, LateCertificate, LatePhase, derive_late_phase
 from cascades.reduction.noise import Residence, RuleNoise, derive_noise
 from cascades.reduction.published import PUBLISHED, published_rule
+from cascades.reduction.quasi_steady import QuasiSteady, quasi_steady
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
 from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
 
@@ -18,6 +19,7 @@ __all__ = [
     "LatePhase",
     "Level",
     "PhosphataseFilter",
+    "QuasiSteady",
     "RateTable",
     "Residence",
     "RuleLadder",
@@ -29,4 +31,5 @@ __all__ = [
     "derive_rule",
     "derive_slow_dynamics",
     "published_rule",
+    "quasi_steady",
 ]
