@@ -67,21 +67,27 @@ def build(key: str, names: Sequence[str], write_text: Callable[[], str], *, quic
     names : sequence of str
         Functions whose addresses are wanted.
     quick : bool
-        Whether code that was optimised less will do, where there is no better in the cache.
+        Whether to save the time that optimising takes.
 
     Raises
     ------
     CompileError
         If LLVM refuses the text.
     """
+    optimisation = QUICK if quick else OPTIMISATION
     with _LOCK:  # LLVM's context is shared by the threads of a process
-        found = _cached(key, names, OPTIMISATION) or (_cached(key, names, QUICK) if quick else None)
+        found = _cached(key, names, optimisation)
         if found is not None:
             return found
-        optimisation = QUICK if quick else OPTIMISATION
         code = _compile(write_text(), optimisation)
         _write(_digest(key, optimisation), code)
         return _load(code, names, optimisation)
+
+
+def optimised(key: str, names: Sequence[str]) -> Library | None:
+    """The functions if optimised code for them is in the cache."""
+    with _LOCK:
+        return _cached(key, names, OPTIMISATION)
 
 
 def _cached(key: str, names: Sequence[str], optimisation: int) -> Library | None:

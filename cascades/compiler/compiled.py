@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cascades.compiler.reduced import ReducedSystem
     from cascades.compiler.tangents import TangentCode
 
-_WORTH_OPTIMISING = 0.3  # s of running
+_WORTH_OPTIMISING = 0.05  # s of running: about what compiling takes
 _KEPT = 64  # compiled models remembered by a process
 _compiled: OrderedDict[str, CompiledModel] = OrderedDict()
 _lock = threading.Lock()

@@ -8,18 +8,25 @@ relations, stops where one changes, and sets its mode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from cascades.compiler.build import Library, build
+from cascades.compiler.build import Library, build, optimised
 from cascades.compiler.derivatives import dependencies, gradients
 from cascades.compiler.emit import Code, emit_function, emit_tape, module_text
 from cascades.compiler.ordering import Factorisation, order
 from cascades.compiler.tape import Row, Tape, lower_into
-from cascades.compiler.tiles import Table, Tiles, plain_storage, split_within, tiled_storage
+from cascades.compiler.tiles import (
+    Table,
+    Tiles,
+    plain_storage,
+    solved_storage,
+    split_within,
+    tiled_storage,
+)
 from cascades.expression import (
     RELATIONS,
     ZERO,
@@ -36,18 +43,20 @@ if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
 
 UNROLL = 10_000  # multiply-adds of a factorisation that are written out as code; the others are in tables
+UNROLL_IN_HASTE = 300  # the same for one lane's code that is wanted quickly
 TIME_ROW, SHIFT_ROW, FIRST_MODE = 0, 1, 2  # rows of the context x
 
 
 @dataclass(frozen=True)
 class FactorTable:
-    """A factorisation as tables, which `kernels.factor` runs.  Empty where the code is written out.
+    """A factorisation as tables, which `kernels.factor` runs.  Empty where all of it is written out as code.
 
     For several lanes the tables of `compiler.tiles.Tiles`; for one lane:
 
     start, columns, diagonal : rows of L + U: where each begins, its columns, the place of its pivot
     row_start, row_blocks, block_start, blocks : for each row, and for each pivot's U entries, the
         aligned blocks of columns that have entries
+    row_of, column_of : as in `Factorisation`
     """
 
     groups: Table
@@ -60,6 +69,8 @@ class FactorTable:
     row_blocks: Table
     block_start: Table
     blocks: Table
+    row_of: Table
+    column_of: Table
 
     @property
     def exists(self) -> bool:
@@ -137,7 +148,10 @@ def _replace(roots: Iterable[Expr], relations: dict[Expr, str], varying: set[str
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is compiled for a model: its rates, and the factors of its step matrix and where they are."""
+    """What is compiled for a model: its rates, and the factors of its step matrix and where they are.
+
+    solves : whether the solution is compiled too, or done from tables
+    """
 
     compiled: CompiledModel
     lanes: int
@@ -145,6 +159,14 @@ class Plan:
     factors: Factorisation
     storage: Tiles
     algebraic: tuple[int, ...]
+    solves: bool = True
+
+    def in_haste(self) -> Plan:
+        """The same with as little as possible to compile: one lane's factors and solutions come from tables,
+        which give the same digits."""
+        if self.lanes > 1 or self.factors.multiplications() <= UNROLL_IN_HASTE:
+            return self
+        return replace(self, storage=plain_storage(self.factors, split=0), solves=False)
 
     @property
     def depends_on_time(self) -> bool:
@@ -158,7 +180,7 @@ class Plan:
     def names(self) -> list[str]:
         """The functions that are compiled."""
         return [
-            "rates", "factor", "solve",
+            "rates", "factor", *["solve"] * self.solves,
             *["time_slope"] * self.depends_on_time, *["conditions"] * bool(self.watched),
         ]  # fmt: skip
 
@@ -171,11 +193,9 @@ class Plan:
         slopes = self.compiled.state_gradients if same else gradients(frozen.rates, names)
         named = _matrix_slopes(slopes, self.factors, names)
         matrix = _StepMatrix(named, self.factors, self.storage, rows, set(self.algebraic))
-        codes = [
-            emit_function("rates", frozen.rates, rows, lanes),
-            _emit_factor(matrix, lanes),
-            emit_tape("solve", _solution_tape(self.factors, self.storage), lanes),
-        ]
+        codes = [emit_function("rates", frozen.rates, rows, lanes), _emit_factor(matrix, lanes)]
+        if self.solves:
+            codes.append(emit_tape("solve", _solution_tape(self.factors, self.storage), lanes))
         if self.depends_on_time:
             by_time = gradients(frozen.rates, ["time"])
             codes.append(emit_function("time_slope", [g.get("time", ZERO) for g in by_time], rows, lanes))
@@ -196,10 +216,14 @@ def plan_lane_code(compiled: CompiledModel, lanes: int) -> Plan:
 
 
 def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) -> LaneCode:
-    """Compile, or load from the cache; `quick` takes code that is optimised less if there is no better."""
+    """Compile, or load from the cache; `quick` takes code that is made in haste if there is no better."""
     equations = compiled.equations
     plan = plan_lane_code(compiled, lanes)
-    library = build(f"{equations.content_hash} {lanes} lanes", plan.names, plan.text, quick=quick)
+    key = f"{equations.content_hash} {lanes} lanes"
+    library = optimised(key, plan.names) if quick else build(key, plan.names, plan.text)
+    if library is None:
+        plan = plan.in_haste()
+        library = build(key, plan.names, plan.text, quick=True)
     return LaneCode(
         lanes=lanes,
         n_states=len(equations.state_names),
@@ -209,7 +233,7 @@ def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) 
         n_conditions=len(plan.frozen.relations),
         n_triggers=len(plan.frozen.triggers),
         algebraic=np.array(plan.algebraic, dtype=np.int64),
-        table=_table(plan.factors, plan.storage, lanes),
+        table=_table(plan),
         library=library,
         **{
             name: library.addresses.get(name, 0)
@@ -219,12 +243,14 @@ def build_lane_code(compiled: CompiledModel, lanes: int, *, quick: bool = True) 
 
 
 def _storage(factors: Factorisation, lanes: int) -> Tiles:
-    """A small factorisation is all code; of a large one the first pivots are, for several lanes."""
-    if factors.multiplications() <= UNROLL:
-        return plain_storage(factors, split=len(factors.columns))
+    """A small factorisation is all code; of a large one the first pivots are, for several lanes.
+
+    One lane's entries are stored row by row, whether tables or code make them."""
+    n = len(factors.columns)
+    is_code = factors.multiplications() <= UNROLL
     if lanes == 1:
-        return plain_storage(factors, split=0)
-    return tiled_storage(factors, split_within(factors, UNROLL))
+        return plain_storage(factors, split=n if is_code else 0)
+    return solved_storage(factors) if is_code else tiled_storage(factors, split_within(factors, UNROLL))
 
 
 def _matrix_slopes(
@@ -323,18 +349,22 @@ def _solution_tape(factors: Factorisation, storage: Tiles) -> Tape:
     return tape
 
 
-def _table(factors: Factorisation, storage: Tiles, lanes: int) -> FactorTable:
+def _table(plan: Plan) -> FactorTable:
+    factors, storage = plan.factors, plan.storage
     tables = {field.name: np.zeros(1, dtype=np.int32) for field in fields(FactorTable)}
-    if storage.split < len(factors.columns) and lanes > 1:
+    if storage.split < len(factors.columns) and plan.lanes > 1:
         tables |= {"groups": storage.groups, "updates": storage.updates, "targets": storage.targets}
     elif storage.split < len(factors.columns):
         whole = _blocks(factors.columns)
         upper = _blocks([[j for j in columns if j > i] for i, columns in enumerate(factors.columns)])
-        flat = [j for columns in factors.columns for j in columns]
-        diagonal = [storage.place(i, i) for i in range(len(factors.columns))]
-        names = ("start", "columns", "diagonal", "row_start", "row_blocks", "block_start", "blocks")
-        parts = (factors.start, flat, diagonal, *whole, *upper)
-        tables |= {name: np.array(part, dtype=np.int32) for name, part in zip(names, parts, strict=True)}
+        rows = {
+            "start": factors.start,
+            "columns": [j for columns in factors.columns for j in columns],
+            "diagonal": [storage.place(i, i) for i in range(len(factors.columns))],
+            "row_start": whole[0], "row_blocks": whole[1], "block_start": upper[0], "blocks": upper[1],
+            "row_of": factors.row_of, "column_of": factors.column_of,
+        }  # fmt: skip
+        tables |= {name: np.array(part, dtype=np.int32) for name, part in rows.items()}
     return FactorTable(**tables)
 
 

@@ -65,12 +65,18 @@ def split_within(factors: Factorisation, multiplications: int) -> int:
 
 
 def plain_storage(factors: Factorisation, split: int) -> Tiles:
-    """No tiles: row by row, or in the order in which they are used where all is code."""
+    """No tiles: row by row."""
+    entries = ((i, j) for i, columns in enumerate(factors.columns) for j in columns)
+    return _untiled(factors, split, {entry: place for place, entry in enumerate(entries)})
+
+
+def solved_storage(factors: Factorisation) -> Tiles:
+    """No tiles, as all is code: the entries in the order in which a solution reads them."""
     n = len(factors.columns)
-    places = _as_solved(factors, n)
-    if split < n:
-        entries = ((i, j) for i, columns in enumerate(factors.columns) for j in columns)
-        places = {entry: place for place, entry in enumerate(entries)}
+    return _untiled(factors, n, _as_solved(factors, n))
+
+
+def _untiled(factors: Factorisation, split: int, places: dict[tuple[int, int], int]) -> Tiles:
     return Tiles(split, factors.size, _table([]), _table([]), _table([]), {}, places)
 
 

@@ -1,7 +1,8 @@
-"""LU factorisation of a sparse matrix from tables, for matrices too large to be written out as code.
+"""LU factorisation of a sparse matrix from tables, for matrices too large to be written out as code, and for
+those of which there is no code yet.
 
 For several lanes four rows at a time (`factor_tiles`, on what is left after the first pivots); for
-one lane row by row, with vectors over columns (`factor_blocks`).  Pivots are stored inverted.
+one lane row by row, with vectors over columns (`factor_blocks`, `solve_rows`).  Pivots are stored inverted.
 """
 
 from __future__ import annotations
@@ -135,3 +136,23 @@ def factor_blocks(lanes, wide, table, w, work, upper):
             store(upper, at, load(wide, work, block))
             for column in range(block * width, min(i + 1, (block + 1) * width)):
                 set_real(upper, at * width + column - block * width, 0.0)
+
+
+@njit(**INLINE)
+def solve_rows(lanes, table, w, work, out, begin):
+    """L U x = b for one member, b and then x in `out` from number `begin` on.
+
+    Every row is summed in the order of the compiled solution, so that both give the same digits.
+    """
+    for i in range(table.n):
+        value = load(lanes, out, begin + table_entry(table.row_of, i))
+        for place in range(table_entry(table.start, i), table_entry(table.diagonal, i)):
+            value = value - load(lanes, w, place) * load(lanes, work, table_entry(table.columns, place))
+        store(work, i, value)
+    for i in range(table.n - 1, -1, -1):
+        value = load(lanes, work, i)
+        for place in range(table_entry(table.start, i + 1) - 1, table_entry(table.diagonal, i), -1):
+            value = value - load(lanes, w, place) * load(lanes, work, table_entry(table.columns, place))
+        value = value * load(lanes, w, table_entry(table.diagonal, i))
+        store(work, i, value)
+        store(out, begin + table_entry(table.column_of, i), value)

@@ -38,7 +38,8 @@ CODE = np.dtype(
     _integers(
         "rates factor solve time_slope conditions"
         " n n_wide n_watched n_modes n_algebraic has_table n_groups"
-        " groups updates targets start columns diagonal row_start row_blocks block_start blocks algebraic"
+        " groups updates targets start columns diagonal row_start row_blocks block_start blocks"
+        " row_of column_of algebraic"
     )
 )
 # The members, what happens to them, and where results go; threads share it.

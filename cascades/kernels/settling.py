@@ -18,7 +18,7 @@ from cascades.kernels.lanes import (
     SHIFT,
     TIME,
 )
-from cascades.kernels.step import factor_from_table
+from cascades.kernels.step import factor, solve
 from cascades.kernels.vectors import (
     call_code,
     cell,
@@ -155,10 +155,8 @@ def solve_algebraic(lanes, wide, code, job, ln, rows, n):
             store(rows.u, i, splat(lanes, 0.0))
         for a in range(code.n_algebraic):
             store(rows.u, whole_at(code.algebraic, a), load(lanes, rows.keep, a))
-        call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
-        if code.has_table != 0:
-            factor_from_table(lanes, wide, code, rows)
-        call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
+        factor(lanes, wide, code, rows)
+        solve(lanes, code, rows, rows.u, 0)
         converged = True
         for lane in range(width):
             if ln.member[lane] < 0 or ln.stale[lane] == 0:

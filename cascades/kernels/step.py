@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from cascades.kernels.factor import INLINE, factor_blocks, factor_tiles
+from cascades.kernels.factor import INLINE, factor_blocks, factor_tiles, solve_rows
 from cascades.kernels.lanes import ERROR, PLACE, STEP, TIME
 from cascades.kernels.rodas5p import NODES, SLOPES, A, C, H
 from cascades.kernels.vectors import (
@@ -36,11 +36,23 @@ def set_control(lanes, wide, rows, row, lane, value):
 
 
 @njit(**INLINE)
-def factor_from_table(lanes, wide, code, rows):
-    if len(lanes) > 1:
-        factor_tiles(lanes, code, rows.w)
+def factor(lanes, wide, code, rows):
+    """w = the factors of W = M / (h gamma) - J at y."""
+    call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
+    if code.has_table != 0:
+        if len(lanes) > 1:
+            factor_tiles(lanes, code, rows.w)
+        else:
+            factor_blocks(lanes, wide, code, rows.w, rows.work, rows.upper)
+
+
+@njit(**INLINE)
+def solve(lanes, code, rows, out, begin):
+    """W x = b, b and then x in `out` from number `begin` on."""
+    if code.solve != 0:
+        call_code(code.solve, rows.w, rows.p, rows.x, out, begin)
     else:
-        factor_blocks(lanes, wide, code, rows.w, rows.work, rows.upper)
+        solve_rows(lanes, code, rows.w, rows.work, out, begin)
 
 
 @njit(**INLINE)
@@ -77,7 +89,7 @@ def stage(lanes, wide, code, rows, n_wide, i, inverse_h):
         store(rows.u, i * n_wide + k, rate + load(wide, rows.sum, k) * inverse_h)
     if code.time_slope != 0 and SLOPES[i] != 0.0:
         add_slope(wide, rows, n_wide, i)
-    call_code(code.solve, rows.w, rows.p, rows.x, rows.u, begin)
+    solve(lanes, code, rows, rows.u, begin)
 
 
 @njit(**INLINE)
@@ -94,13 +106,11 @@ def take_step(lanes, wide, code, rows, n_wide, rtol):
     The rates at the beginning are already in the first row of `u`.
     """
     inverse_h = 1.0 / load(wide, rows.control, STEP)
-    call_code(code.factor, rows.y, rows.p, rows.x, rows.w, 0)
-    if code.has_table != 0:
-        factor_from_table(lanes, wide, code, rows)
+    factor(lanes, wide, code, rows)
     if code.time_slope != 0:
         call_code(code.time_slope, rows.y, rows.p, rows.x, rows.slope, 0)
         add_slope(wide, rows, n_wide, 0)
-    call_code(code.solve, rows.w, rows.p, rows.x, rows.u, 0)
+    solve(lanes, code, rows, rows.u, 0)
     point(wide, rows, n_wide, A[0], C[0])
     stage(lanes, wide, code, rows, n_wide, 1, inverse_h)
     point(wide, rows, n_wide, A[1], C[1])

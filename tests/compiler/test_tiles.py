@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numba import njit
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from cascades import load_model, simulate
 from cascades.compiler import lanes as lane_module
@@ -92,3 +92,16 @@ def test_a_run_does_not_depend_on_what_is_in_tiles(monkeypatch, tmp_path):
         found.append(simulate(compiled, times, values=values, solver=Rodas5P(lanes=4, threads=1)).values)
         assert compiled.lane_code(4).table.exists == (unroll == 60)
     assert_allclose(found[1], found[0], rtol=SAME_TOLERANCE, atol=1e-12)
+
+
+def test_code_made_in_haste_gives_the_same_digits(monkeypatch, tmp_path):
+    """One lane's factors and solutions from tables, then from optimised code."""
+    monkeypatch.setattr(lane_module, "UNROLL_IN_HASTE", 10)
+    monkeypatch.setenv("CASCADES_CACHE", str(tmp_path))
+    model = load_model("spine_graupner_2007")
+    compiled = CompiledModel(build_equations(model), model)
+    hasty = simulate(compiled, [0.5, 5.0, 60.0])
+    assert compiled.lane_code(1).library.is_quick and compiled.lane_code(1).solve == 0
+    compiled.note_use(1, 60.0)
+    assert not compiled.lane_code(1).library.is_quick and compiled.lane_code(1).solve != 0
+    assert_array_equal(simulate(compiled, [0.5, 5.0, 60.0]).values, hasty.values)
