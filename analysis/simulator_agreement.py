@@ -37,12 +37,11 @@ from brian2 import *
 prefs.codegen.target = "cython"
 seed(int(sys.argv[2])); np.random.seed(int(sys.argv[2]))
 exec(open("network.py").read())
-from calcium_synapses import VISIT
 monitor_e = SpikeMonitor(POPULATIONS["E"], record=False)  # Brian2 looks at names
 monitor_i = SpikeMonitor(POPULATIONS["I"], record=False)
 duration = float(sys.argv[1])
-synapses_0.run_regularly(VISIT.replace("SLIDE", "0"), dt=duration * ms, when="end")
-run(duration * ms + 2 * defaultclock.dt)
+run(duration * ms)
+bring_up_to_date(synapses_0)
 rates = [m.num_spikes / len(m.source) / duration * 1e3 for m in (monitor_e, monitor_i)]
 print(json.dumps([*rates, float(np.mean(synapses_0.rho))]))
 """

@@ -6,6 +6,7 @@ line, no delay of its own: give the connection the calcium delay, and transmit b
 
 from __future__ import annotations
 
+from cascades.export.clocked import rates_of
 from cascades.export.features import (
     ALONE,
     CUBIC_WELL,
@@ -16,7 +17,6 @@ from cascades.export.features import (
     STEPS,
     TABLE_WELL,
     heading,
-    ramps,
     require,
     rule_of,
 )
@@ -83,19 +83,10 @@ def _rates(rule: CalciumRule) -> str:
     def clip(x: str, low: str, high: str) -> str:
         return f"min(max({x}, {low}), {high})"
 
-    total = f"(c + {rule.calcium.rest!r})"
-    if rule.rates is None:
-        up = f"{rule.gamma_p!r}*step_right({total} - {rule.theta_p!r})"
-        down = f"{rule.gamma_d!r}*step_right({total} - {rule.theta_d!r})"
-    else:
-        up = ramps(rule.rates.calcium, rule.rates.potentiation, total, clip)
-        down = ramps(rule.rates.calcium, rule.rates.depression, total, clip)
-    lines = [f"up = ({up})/{MS_PER_S}", f"down = ({down})/{MS_PER_S}"]
+    rates = rates_of(rule, lambda x, theta: f"step_right({x} - {theta!r})", clip)
+    lines = [f"up = {rates.up}/{MS_PER_S}", f"down = {rates.down}/{MS_PER_S}"]
     if rule.filter is not None:
-        on = ramps(rule.filter.calcium, rule.filter.on, total, clip)
-        off = ramps(rule.filter.calcium, rule.filter.off, total, clip)
-        lines = [lines[0], f"down = {rule.filter.gain / MS_PER_S!r}*m"]
-        lines += [f"on = ({on})/{MS_PER_S}", f"off = ({off})/{MS_PER_S}"]
+        lines += [f"on = {rates.on}/{MS_PER_S}", f"off = {rates.off}/{MS_PER_S}"]
         lines.append("m' = on - (on + off + 1e-12)*m")
     # cnexp wants equations that are linear in the state, and divides by the rate: the well acts as a
     # constant over one step
@@ -103,8 +94,7 @@ def _rates(rule: CalciumRule) -> str:
     lines.append("c' = -c/tau_ca")
     kick = ""
     if rule.sigma > 0.0:
-        exceeded = f"step_right({total} - {rule.theta_d!r}) + step_right({total} - {rule.theta_p!r})"
-        lines.append(f"spread = {rule.sigma / (rule.tau * MS_PER_S) ** 0.5!r}*sqrt({exceeded})")
+        lines.append(f"spread = {rule.sigma / (rule.tau * MS_PER_S) ** 0.5!r}*sqrt({rates.above})")
         kick = " + spread*kick"
     lines.append(f"rho' = up + well - (up + down + 1e-12)*rho{kick}")
     return "".join(f"  {line}\n" for line in lines)

@@ -9,6 +9,7 @@ event-driven one is exact for step thresholds.
 from __future__ import annotations
 
 from cascades.export.brian2_network import script
+from cascades.export.clocked import rates_of
 from cascades.export.features import (
     CUBIC_WELL,
     EXACT,
@@ -26,7 +27,6 @@ from cascades.export.features import (
     STEPS,
     TABLE_WELL,
     heading,
-    ramps,
     require,
     rule_of,
 )
@@ -205,29 +205,21 @@ def _clock(rule: CalciumRule) -> str:
     def clip(x: str, low: str, high: str) -> str:
         return f"clip({x}, {low}, {high})"
 
-    total = f"(c + {rule.calcium.rest!r})"
-    if rule.rates is None:
-        up = f"{rule.gamma_p!r}*int({total} > {rule.theta_p!r})"
-        down = f"{rule.gamma_d!r}*int({total} > {rule.theta_d!r})"
-    else:
-        up = ramps(rule.rates.calcium, rule.rates.potentiation, total, clip)
-        down = ramps(rule.rates.calcium, rule.rates.depression, total, clip)
+    rates = rates_of(rule, lambda x, theta: f"int({x} > {theta!r})", clip)
     lines = ["dc/dt = -c/tau_ca : 1 (clock-driven)"]
     if rule.filter is not None:
-        on = ramps(rule.filter.calcium, rule.filter.on, total, clip)
-        off = ramps(rule.filter.calcium, rule.filter.off, total, clip)
-        lines.append(f"dm/dt = (({on})*(1 - m) - ({off})*m)/second : 1 (clock-driven)")
-        down = f"{rule.filter.gain!r}*m"
+        lines.append(f"dm/dt = ({rates.on}*(1 - m) - {rates.off}*m)/second : 1 (clock-driven)")
     well = f"({slope(rule, 'rho', clip)})/{rule.calcium.tau!r}"
-    noise = ""
-    if rule.sigma > 0.0:
-        above = f"(int({total} > {rule.theta_d!r}) + int({total} > {rule.theta_p!r}))"
-        noise = f" + sigma_ca*sqrt({above}/tau_rho)*xi"
-    lines.append(f"drho/dt = (({up})*(1 - rho) - ({down})*rho + {well})/second{noise} : 1 (clock-driven)")
+    noise = f" + sigma_ca*sqrt({rates.above}/tau_rho)*xi" if rule.sigma > 0.0 else ""
+    lines.append(
+        f"drho/dt = ({rates.up}*(1 - rho) - {rates.down}*rho + {well})/second{noise} : 1 (clock-driven)"
+    )
     return "\n".join(lines)
 
 
 _FACTORY = '''
+READER = "reader_of_{}"
+
 
 def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, read_every=None, slide="0",
                      variables="", **options):
@@ -236,8 +228,8 @@ def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, re
     weight : code that transmits, such as "v_post += 0.2*mV*rho"
     mode : "event" (exact for step thresholds) or "clock" (first order)
     The pathway `ca` carries the calcium delay, `pre` the transmission delay.
-    Event-driven synapses stand at their last spike; `read_every` (a time) brings all of them up to
-    date so often.
+    Event-driven synapses stand at their last spike: `bring_up_to_date` brings all of them to the
+    present, `read_every` (a time) does so again and again.
     slide : name of a variable of the target by which ln of both thresholds moves, such as "slide_post"
     variables : more variables of the synapse, as equations
     """
@@ -254,6 +246,8 @@ def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, re
         )
         if read_every is not None:
             synapses.run_regularly(visit, dt=read_every, when="end", order=-1)
+        reader = synapses.run_regularly(visit, when="end", order=-1, name=READER.format(synapses.name))
+        reader.active = False
     else:
         if slide != "0":
             raise ValueError("thresholds slide with mode='event' only")
@@ -264,4 +258,19 @@ def calcium_synapses(source, target, weight="", mode="event", delay=1.5 * ms, re
             on_pre={"pre": weight, "ca": "c += c_pre"}, on_post={"post": "c += c_post"}, **options,
         )
     return synapses
+
+
+def bring_up_to_date(*synapses, run=run):
+    """Run one more time step, at the end of which every synapse of these is at the present.
+
+    run : of your `Network`, if you have one.  A `run_regularly` as long as the whole run would not do
+    instead: where the last steps of two clocks fall together, Brian2 may leave out that of the slower one.
+    """
+    names = [READER.format(s.name) for s in synapses]
+    readers = [r for s in synapses for r in s.contained_objects if r.name in names]
+    for reader in readers:
+        reader.active = True
+    run(defaultclock.dt, level=1)  # what Brian2 runs is what the caller sees
+    for reader in readers:
+        reader.active = False
 '''

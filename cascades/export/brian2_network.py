@@ -17,7 +17,7 @@ from cascades.network.synapse import FixedInDegree, Pairs, Synapses
 
 def script(network: Network, is_event: bool) -> str:
     """The source of `network.py`; `is_event` says whether the rule has an event-driven form."""
-    lines = ["from brian2 import *\n", "from calcium_synapses import calcium_synapses\n\n"]
+    lines = ["from brian2 import *\n", "from calcium_synapses import bring_up_to_date, calcium_synapses\n\n"]
     lines += [f"defaultclock.dt = {network.dt!r} * ms\n"]
     named = variables(network)
     lines += [_population(p, named[p.name], network) for p in network.neurons]
