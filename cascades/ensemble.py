@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cascades.executors import under_way
 from cascades.protocols import Protocol
 from cascades.solvers import Integration, Solution, Solver
 from cascades.solvers.base import INTERRUPTED
@@ -33,7 +34,6 @@ Values = Mapping[str, float | np.ndarray | Sequence[float]]
 CHUNK_BYTES = 64e6  # of states and parameters that a chunk holds at once
 SECONDS_HERE, SECONDS_AWAY = 1.0, 5.0  # of work in a chunk: for a lively progress bar; to be worth sending
 _PILOT = 64  # members of the first chunk, which is timed
-_WAITING = 4  # chunks that an executor is ahead of the results
 LEAST = 2  # members of a chunk
 
 
@@ -226,10 +226,9 @@ def _away(batch: Batch, executor: Executor, store: Path | None) -> Iterator[tupl
         firsts.append(end)
     todo = iter(firsts)
     running: dict[Future[Outcome], tuple[int, int, Path | None]] = {}
-    workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     try:
         while True:
-            while len(running) < workers + _WAITING:
+            while len(running) < under_way(executor):
                 first = next(todo, None)
                 if first is None:
                     break

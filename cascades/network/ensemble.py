@@ -7,7 +7,6 @@ stored never has to be computed again.  Networks that do not fit into one machin
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -17,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from cascades.errors import NetworkError
+from cascades.executors import under_way
 from cascades.network.network import Network
 from cascades.network.recording import Recording, write_whole
 from cascades.network.run import run_network
 
-WAITING = 4  # members that an executor is ahead of the results
 Arrays = dict[str, np.ndarray]
 
 
@@ -120,13 +119,12 @@ def _away(
 ) -> Iterator[tuple[int, Arrays]]:
     """Members in the order in which they finish; never many more than there are workers on the way."""
     running: dict[Future[Arrays], int] = {}
-    ahead = (getattr(executor, "_max_workers", None) or os.cpu_count() or 1) + WAITING
     waiting = iter(todo)
     try:
         while True:
             for k in waiting:
                 running[executor.submit(_member, *members[k], duration, keep)] = k
-                if len(running) >= ahead:
+                if len(running) >= under_way(executor):
                     break
             if not running:
                 return

@@ -74,6 +74,18 @@ def test_processes(alone, tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == len(set(SEEDS))
 
 
+@pytest.mark.slow
+@pytest.mark.oracle
+def test_dask(alone):
+    """A cluster of two processes on this machine; the network is pickled as it is to other machines."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        found = run_networks(
+            NETWORK, DURATION, seeds=SEEDS, keep=room.summary, executor=client.get_executor()
+        )
+    assert_same(found, run_networks(NETWORK, DURATION, seeds=SEEDS))
+
+
 def test_stored_members_are_not_run_again(alone, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):  # the third member fails; the first two are kept
         run_networks(NETWORK, DURATION, seeds=SEEDS, keep=_fails_third(), store=tmp_path)
