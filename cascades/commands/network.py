@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +14,10 @@ from cascades.commands.progress import Steps, show_steps
 from cascades.errors import NetworkError, UnknownName
 
 if TYPE_CHECKING:
-    from cascades import CalciumRule, Network, Recording
+    from cascades import CalciumRule
 
+_ENGINES = ("here", "nest")
 _RULE = typer.Argument(help="A rule.json, a published parameter set, or a model to derive the rule from.")
-
-
 _CHECKPOINT = "The state is saved here now and then; the same command again finishes a run that was killed."
 _ON = "here: this package's own network layer; nest: NEST, in the interpreter that CASCADES_SIMULATORS names."
 
@@ -39,6 +37,7 @@ def network(
     json: JSON = False,
 ) -> None:
     """Run a network with an assembly that fires most; --out gets recording.npz and network.png."""
+    from cascades import run_network, run_on_nest
     from cascades.report.assembly import assembly_network
     from cascades.report.numbers import recorded
 
@@ -54,7 +53,14 @@ def network(
         learned = _rule(rule, step)
         described = assembly_network(learned, neurons=neurons, inputs=synapses, seed=seed)
         with step(f"{duration:g} s of {neurons} neurons") as report:
-            recording = _ENGINES[on](described, 1e3 * duration, seed, threads, ranks, checkpoint, report)
+            if on == "nest":
+                recording = run_on_nest(described, 1e3 * duration, seed=seed, threads=threads, ranks=ranks)
+            else:
+                described.check_memory()
+                recording = run_network(
+                    described, 1e3 * duration, seed=seed, threads=threads, progress=report,
+                    checkpoint=checkpoint, resume=checkpoint is not None,
+                )  # fmt: skip
     if out is not None:
         from cascades.report.figures import network as draw
 
@@ -71,41 +77,6 @@ def network(
     print_table(["", "value", "unit"], rows)
     if not recording.complete:
         print(f"interrupted after {recording.duration / 1e3:g} s; this is what was reached")
-
-
-def _here(
-    network: Network,
-    duration: float,
-    seed: int,
-    threads: int,
-    ranks: int,
-    checkpoint: Path | None,
-    report: Callable[[float], None],
-) -> Recording:
-    from cascades import run_network
-
-    network.check_memory()
-    return run_network(
-        network, duration, seed=seed, threads=threads, progress=report,
-        checkpoint=checkpoint, resume=checkpoint is not None,
-    )  # fmt: skip
-
-
-def _nest(
-    network: Network,
-    duration: float,
-    seed: int,
-    threads: int,
-    ranks: int,
-    checkpoint: Path | None,
-    report: Callable[[float], None],
-) -> Recording:
-    from cascades import run_on_nest
-
-    return run_on_nest(network, duration, seed=seed, threads=threads, ranks=ranks)
-
-
-_ENGINES = {"here": _here, "nest": _nest}
 
 
 def _rule(text: str, step: Steps) -> CalciumRule:
