@@ -95,7 +95,7 @@ def script(network: Network, rule: CalciumRule, slots: int) -> str:
         parts.append(f"# {synapses.name!r}\n")
         if synapses.plastic:
             parts.append(f'nest.CopyModel("{LEARNING_SYNAPSE}", "plastic_{k}")\n')
-        parts.append(_synapses(k, synapses, named, late))
+        parts.append(_synapses(k, synapses, network, late))
     # the state of a synapse, in the order in which it is read back
     state = ["source", "target", "rho", "c", "t_last", "lost", *(f"due_{k}" for k in range(slots))]
     parts.append(_TAIL.format(populations=directory(network), plastic=plastic, state=state))
@@ -209,15 +209,16 @@ def _population(p: Population, name: str, learns: bool, dt: float) -> str:
     return text
 
 
-def _synapses(k: int, s: Synapses, named: dict[str, str], late: float) -> str:
+def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
     if isinstance(s.connect, Pairs) and s.connect.sources.size == 0:
         return ""
     options = [f"delay={s.delay!r}"]
     if s.plastic:
-        options += [f'synapse_model="plastic_{k}"', f"w_max={s.weight!r}", f"rho={_start(s)}",
+        options += [f'synapse_model="plastic_{k}"', f"w_max={s.weight!r}", f"rho={_start(s, network)}",
                     f"delay_post={s.delay!r}", f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
     else:
         options.append(f"weight={s.weight if s.receptor == 'exc' else -s.weight!r}")
+    named = variables(network)
     source, target = named[s.source], named[s.target]
     if isinstance(s.connect, Pairs):
         source = f"np.array({source}.tolist())[{s.connect.sources.tolist()!r}]"
@@ -243,8 +244,23 @@ def _repeated(option: str, count: int) -> str:
     return f"{name}=np.full({count}, {value})"
 
 
-def _start(s: Synapses) -> str:
+def _start(s: Synapses, network: Network) -> str:
     if isinstance(s.efficacy, tuple):
         return f"nest.random.uniform({s.efficacy[0]!r}, {s.efficacy[1]!r})"
     values = np.asarray(s.efficacy, dtype=float)
-    return repr(float(values)) if values.ndim == 0 else repr(values.tolist())
+    if values.ndim == 0:
+        return repr(float(values))
+    return repr(_by_target(values, s, network).tolist())
+
+
+def _by_target(values: np.ndarray, s: Synapses, network: Network) -> np.ndarray:
+    """One value per synapse in the shape that NEST wants: targets x inputs, unless they are pairs."""
+    sources, targets = network.population(s.source).size, network.population(s.target).size
+    values = np.broadcast_to(values, (s.count(sources, targets),))
+    if isinstance(s.connect, FixedInDegree):
+        return values.reshape(targets, s.connect.count)
+    if isinstance(s.connect, AllToAll):
+        table = np.zeros((sources, targets))
+        table[~np.eye(sources, dtype=bool) if s.source == s.target else ...] = values
+        return table.T  # NEST passes over the zeros of neurons onto themselves
+    return values

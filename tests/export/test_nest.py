@@ -15,6 +15,7 @@ from cascades.errors import ExportError, NetworkError, SimulatorError
 from cascades.export import on_nest, run_on_nest
 from cascades.network import (
     AllToAll,
+    FixedInDegree,
     LeakyIntegrateAndFire,
     Network,
     Pairs,
@@ -118,6 +119,27 @@ def test_two_ranks_are_two_threads(nest):
     assert ranks.efficacies.size == 320 * 40
     assert_array_equal(np.sort(ranks.efficacies), np.sort(threads.efficacies))
     assert ranks.mean_efficacy["E -> E"][0] != ranks.mean_efficacy["E -> E"][1]
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+def test_efficacies_of_one_s_own(threads, nest):
+    """One per synapse, in the order of the connections, whatever their kind; nothing spikes."""
+    draw = np.random.default_rng(1)
+    own = {"FixedInDegree": draw.random(12 * 5), "AllToAll": draw.random(12 * 11), "Pairs": draw.random(3)}
+    pairs = Pairs([0, 4, 7], [11, 2, 2])
+    for connect in (FixedInDegree(5), AllToAll(), pairs):
+        efficacy = own[type(connect).__name__]
+        described = Network(
+            [Population("cells", 12, LeakyIntegrateAndFire())],
+            [Synapses("cells", "cells", connect, 0.0, plastic=True, efficacy=efficacy)],
+            dataclasses.replace(BASE, well="none"),
+        )
+        found = run_on_nest(described, 5.0, threads=threads).efficacies
+        if isinstance(connect, FixedInDegree):  # NEST draws the sources
+            found, efficacy = np.sort(found), np.sort(efficacy)
+        assert_allclose(found, efficacy, atol=PRINTED)
 
 
 @pytest.mark.oracle
