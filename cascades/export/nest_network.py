@@ -18,6 +18,9 @@ from cascades.reduction.rule import CalciumRule
 CELL, SYNAPSE = "leaky_neuron_nestml", "calcium_synapse_nestml"
 LEARNING_CELL, LEARNING_SYNAPSE = f"{CELL}__with_{SYNAPSE}", f"{SYNAPSE}__with_{CELL}"
 
+# where a noisy synapse stands in its own random numbers, and the factor and the prime of each generator
+DRAWS = {"draw_a": (40014, 2147483563), "draw_b": (40692, 2147483399)}
+
 NEURON = """# tau_m v' = v_rest - v + drive + s_exc - s_inh; the currents decay exponentially; all in mV.
 model leaky_neuron:
     state:
@@ -89,13 +92,12 @@ def script(network: Network, rule: CalciumRule, slots: int) -> str:
     learning = {s.target for s in network.synapses if s.plastic}
     named = variables(network)
     parts += [_population(p, named[p.name], p.name in learning, network.dt) for p in network.neurons]
-    late = rule.calcium.delay * MS_PER_S
     plastic = [k for k, s in enumerate(network.synapses) if s.plastic]
     for k, synapses in enumerate(network.synapses):
         parts.append(f"# {synapses.name!r}\n")
         if synapses.plastic:
             parts.append(f'nest.CopyModel("{LEARNING_SYNAPSE}", "plastic_{k}")\n')
-        parts.append(_synapses(k, synapses, network, late))
+        parts.append(_synapses(k, synapses, network, rule))
     # the state of a synapse, in the order in which it is read back
     state = ["source", "target", "rho", "c", "t_last", "lost", *(f"due_{k}" for k in range(slots))]
     parts.append(_TAIL.format(populations=directory(network), plastic=plastic, state=state))
@@ -121,6 +123,7 @@ nest.ResetKernel()
 nest.resolution = {dt!r}
 nest.local_num_threads = threads
 nest.rng_seed = seed + 1
+draw = np.random.default_rng(seed)  # the same on every rank
 nest.Install("calciummodule")
 
 '''
@@ -209,48 +212,58 @@ def _population(p: Population, name: str, learns: bool, dt: float) -> str:
     return text
 
 
-def _synapses(k: int, s: Synapses, network: Network, late: float) -> str:
-    if isinstance(s.connect, Pairs) and s.connect.sources.size == 0:
+def _synapses(k: int, s: Synapses, network: Network, rule: CalciumRule) -> str:
+    count = s.connect.sources.size if isinstance(s.connect, Pairs) else None
+    if count == 0:
         return ""
-    options = [f"delay={s.delay!r}"]
-    if s.plastic:
-        options += [f'synapse_model="plastic_{k}"', f"w_max={s.weight!r}", f"rho={_start(s, network)}",
-                    f"delay_post={s.delay!r}", f"delay_ca={round(late + s.delay, 6)!r}"]  # fmt: skip
-    else:
-        options.append(f"weight={s.weight if s.receptor == 'exc' else -s.weight!r}")
     named = variables(network)
     source, target = named[s.source], named[s.target]
     if isinstance(s.connect, Pairs):
         source = f"np.array({source}.tolist())[{s.connect.sources.tolist()!r}]"
         target = f"np.array({target}.tolist())[{s.connect.targets.tolist()!r}]"
-        count = s.connect.sources.size
         how = '"one_to_one"'
-        options = [o if o.startswith(("synapse_model", "rho=[")) else _repeated(o, count) for o in options]
     elif isinstance(s.connect, FixedInDegree):
         how = f'dict(rule="fixed_indegree", indegree={s.connect.count}, allow_autapses=False)'
     elif isinstance(s.connect, AllToAll):
         how = 'dict(rule="all_to_all", allow_autapses=False)'
     else:
         raise TypeError(f"no NEST code for {type(s.connect).__name__}")
-    return f"nest.Connect({source}, {target}, {how}, dict({', '.join(options)}))\n"
+    options = {"delay": _all(s.delay, count)}
+    if s.plastic:
+        late = round(rule.calcium.delay * MS_PER_S + s.delay, 6)
+        options |= {"synapse_model": f'"plastic_{k}"', "w_max": _all(s.weight, count),
+                    "rho": _start(s, network, count), "delay_post": _all(s.delay, count),
+                    "delay_ca": _all(late, count)}  # fmt: skip
+        if rule.sigma > 0.0:
+            options |= {name: _whole_number(prime, count) for name, (_, prime) in DRAWS.items()}
+    else:
+        options["weight"] = _all(s.weight if s.receptor == "exc" else -s.weight, count)
+    given = ", ".join(f"{name}={value}" for name, value in options.items())
+    return f"nest.Connect({source}, {target}, {how}, dict({given}))\n"
 
 
-def _repeated(option: str, count: int) -> str:
-    """NEST wants one value per pair of given neurons."""
-    name, _, value = option.partition("=")
-    if value.startswith("nest.random"):
-        low, high = value.partition("(")[2].rstrip(")").split(", ")
-        return f"{name}=np.random.default_rng(seed).uniform({low}, {high}, {count})"
-    return f"{name}=np.full({count}, {value})"
+# NEST draws for the connections that it makes; of given pairs it wants one value each
 
 
-def _start(s: Synapses, network: Network) -> str:
+def _all(value: float, count: int | None) -> str:
+    return repr(value) if count is None else f"np.full({count}, {value!r})"
+
+
+def _whole_number(prime: int, count: int | None) -> str:
+    """From 1 to below `prime`."""
+    if count is None:
+        return f"nest.random.uniform_int({prime - 1}) + 1"
+    return f"draw.integers(1, {prime}, {count})"
+
+
+def _start(s: Synapses, network: Network, count: int | None) -> str:
     if isinstance(s.efficacy, tuple):
-        return f"nest.random.uniform({s.efficacy[0]!r}, {s.efficacy[1]!r})"
+        low, high = s.efficacy
+        if count is None:
+            return f"nest.random.uniform({low!r}, {high!r})"
+        return f"draw.uniform({low!r}, {high!r}, {count})"
     values = np.asarray(s.efficacy, dtype=float)
-    if values.ndim == 0:
-        return repr(float(values))
-    return repr(_by_target(values, s, network).tolist())
+    return _all(float(values), count) if values.ndim == 0 else repr(_by_target(values, s, network).tolist())
 
 
 def _by_target(values: np.ndarray, s: Synapses, network: Network) -> np.ndarray:

@@ -32,7 +32,7 @@ from cascades.export.features import (
     rule_of,
 )
 from cascades.export.nest_build import BUILD
-from cascades.export.nest_network import NEURON, longest_delay, script, shortest_interval
+from cascades.export.nest_network import DRAWS, NEURON, longest_delay, script, shortest_interval
 from cascades.export.visit import GROUPS, Edge, Kick, Pass, Pull, visit
 from cascades.export.well import LONGEST, STEP, fastest, slope
 from cascades.export.zones import Zone, Zones, zones_of
@@ -87,6 +87,7 @@ def synapse(rule: CalciumRule, slots: int) -> str:
     advance = advance.replace(" SEEN", " t")
     declared = "".join(f"        {n} real = 0\n" for n in LOCALS if re.search(rf"\b{n}\b", advance))
     declared += "        now ms = 0 ms\n"
+    draws = "".join(f"        {name} real = 0\n" for name in DRAWS) if rule.sigma > 0.0 else ""
     put = "".join(
         f"        {'if' if k == 0 else 'elif'} due_{k} < 0 ms:\n            due_{k} = t + delay_ca\n"
         for k in range(slots)
@@ -98,7 +99,7 @@ def synapse(rule: CalciumRule, slots: int) -> str:
         c real = 0.
         t_last ms = 0 ms
         lost real = 0
-{pending}    parameters:
+{draws}{pending}    parameters:
         w_max real = 1.
         c_pre real = {_plain(trace.pre)}
         c_post real = {_plain(trace.post)}
@@ -161,13 +162,37 @@ def _visit(rule: CalciumRule, indent: int) -> str:
             lines += [f"above = {_above(step.zone.ln_level)}"]
             lines += [*_zone(step.zone, "(above - before)", is_noisy), "before = above"]
         elif isinstance(step, Kick):
-            lines += ["rho += variance ** 0.5 * random_normal(0, 1)"] if is_noisy else []
+            lines += _kick() if is_noisy else []
         elif rule.well == "none":
             lines += _zone(zones.rest, f"({_in_nestml(step.span)})", False)
         else:
             lines += _pull(rule, zones, _in_nestml(step.span), is_resting=True)
     lines += ["c = c * exp(-h_ca)", "t_last = now"]
     return "".join(f"{' ' * indent}{_all_plain(line)}\n" for line in lines)
+
+
+def _kick() -> list[str]:
+    """A normal number of the synapse's own: NEST's are handed out in the order in which spikes arrive, which
+    is another one in every run on several threads.
+
+    Two multiplicative generators (L'Ecuyer 1988 Commun ACM 31:742), whose whole numbers doubles hold exactly,
+    by Box and Muller's way.  Synapses to which nobody gave numbers to start with take them from NEST.
+    """
+    steps = [
+        f"    {name} = {factor} * {name} - {prime} * floor({factor} * {name} / {prime})"
+        for name, (factor, prime) in DRAWS.items()
+    ]
+    (a, (_, top_a)), (b, (_, top_b)) = DRAWS.items()
+    return [
+        "if variance > 0:",
+        f"    if {a} < 1:",
+        *(
+            f"        {name} = 1 + floor(random_uniform(0, {prime - 2}))"
+            for name, (_, prime) in DRAWS.items()
+        ),
+        *steps,
+        f"    rho += (-2 * variance * ln({a} / {top_a})) ** 0.5 * cos(6.28318531 * {b} / {top_b})",
+    ]
 
 
 def _above(ln_level: float) -> str:

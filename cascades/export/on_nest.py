@@ -183,12 +183,13 @@ def _recording(network: Network, duration: float, seed: int, parts: list[dict[st
                     "NEST", f"{int(columns['lost'].sum())} calcium jumps of {s.name} found no slot: "
                     "a neuron spiked faster than its refractory time allows"
                 )  # fmt: skip
+            # in an order that does not depend on ranks, also where a pair has several synapses
+            order = np.lexsort([columns[name] for name in ("rho", "start_rho", "target", "source")])
+            columns = {name: values[order] for name, values in columns.items()}
             target = _counted_through(columns["target"].astype(np.int64), first, places)
-            source = _counted_through(columns["source"].astype(np.int64), first, places)
-            order = np.lexsort((target, source))
             rho = _completed(network, s.delay, duration, seed, columns, target, times, neurons)
-            final[s.name] = rho[order].astype(np.float32)
-            picked = order[np.unique(np.linspace(0, rho.size - 1, min(100, rho.size)).astype(np.int64))]
+            final[s.name] = rho.astype(np.float32)
+            picked = np.unique(np.linspace(0, rho.size - 1, min(100, rho.size)).astype(np.int64))
             sampled[s.name] = np.stack([columns["start_rho"][picked], rho[picked]])
             begin[s.name] = np.array([columns["start_rho"].mean(), rho.mean()])
             end[s.name] = np.array([columns["start_rho"].std(), rho.std()])
