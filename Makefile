@@ -40,7 +40,7 @@ sbml-suite: $(VENV)/.test  ## the SBML semantic suite in the folder SBML_TEST_SU
 simulators: $(SIMULATORS)/.installed  ## Brian2, NEST with NESTML, NEURON and Arbor, in an environment of their own
 
 test-simulators: $(SIMULATORS)/.installed $(VENV)/.test  ## run every export there, against our own replay
-	CASCADES_SIMULATORS="$(abspath $(SIMULATORS))/bin/python" $(PY) -m pytest tests/export -m "slow or oracle or not slow"
+	CASCADES_SIMULATORS="$(abspath $(SIMULATORS))/bin/python" $(PY) -m pytest tests/export tests/commands/test_network.py -m "slow or oracle or not slow"
 
 docs: $(VENV)/.run  ## docs/models, written from the models themselves, and the figure of the README
 	$(PY) -m cascades.report.pages docs

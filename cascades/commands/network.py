@@ -54,7 +54,9 @@ def network(
         described = assembly_network(learned, neurons=neurons, inputs=synapses, seed=seed)
         with step(f"{duration:g} s of {neurons} neurons") as report:
             if on == "nest":
-                recording = run_on_nest(described, 1e3 * duration, seed=seed, threads=threads, ranks=ranks)
+                recording = run_on_nest(
+                    described, 1e3 * duration, seed=seed, threads=threads, ranks=ranks, progress=report
+                )
             else:
                 described.check_memory()
                 recording = run_network(

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ def run_on_nest(
     threads: int = 1,
     python: str | None = None,
     mpirun: Sequence[str] = ("mpirun",),
+    progress: Callable[[float, str], None] = lambda fraction, note: None,
 ) -> Recording:
     """Run a network in NEST for `duration` [ms].
 
@@ -67,6 +68,8 @@ def run_on_nest(
         An interpreter with NEST 3.10 and NESTML 9; by default the one that CASCADES_SIMULATORS names.
     mpirun : sequence of str
         How MPI starts processes, with options of your cluster.
+    progress : function of the fraction done and a few words, optional
+        NEST does not say how far it is; it is called before the synapse is built and before the run.
 
     Returns
     -------
@@ -89,7 +92,9 @@ def run_on_nest(
     texts = nestml.files(network)
     python = python or os.environ.get("CASCADES_SIMULATORS", sys.executable)
     _check(python, ranks)
+    progress(0.0, "building its synapse in NEST, once per rule")
     module = build_module(python, texts)
+    progress(0.0, "running")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "network.py"
         program.write_text(texts["network.py"], encoding="utf-8")

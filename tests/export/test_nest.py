@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
 import sys
 
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cascades.errors import ExportError, NetworkError, SimulatorError
-from cascades.export import on_nest, run_on_nest
+from cascades.export import run_on_nest
 from cascades.network import (
     AllToAll,
     FixedInDegree,
@@ -28,30 +26,19 @@ from cascades.network import (
 )
 from cascades.network.plasticity import SynapticScaling
 from tests.export.conftest import BASE, DURATION, NOISY, RULES, START, assert_as_noisy
+from tests.nest import SIMULATORS, needs_nest
 
 PRINTED = 1e-7  # NESTML prints nine digits
 SPLIT = 1e-4  # of a well that acts together with fast rates
 STAIRS = 1e-3  # of graded rates in 64 steps of calcium, after 50 jumps
 MOVED = 30 * STAIRS  # the spikes change efficacies by more than that
-SIMULATORS = os.environ.get("CASCADES_SIMULATORS", sys.executable)
 DELAY = 1.5
-# for machines with fewer cores than ranks, and containers whose user is root
-MPI = {
-    "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
-    "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1",
-}  # fmt: skip
 
 
 @pytest.fixture
 def nest(monkeypatch):
-    """Skips where there is no NEST; returns whether it has MPI."""
-    probe = subprocess.run([SIMULATORS, "-c", on_nest.PROBE], capture_output=True, text=True)
-    if probe.returncode:
-        pytest.skip("no NEST with NESTML (CASCADES_SIMULATORS names an interpreter that has them)")
-    for name, value in MPI.items():
-        monkeypatch.setenv(name, value)
-    return "true" in probe.stdout.splitlines()[-1]
+    """Whether NEST has MPI; skips where there is none."""
+    return needs_nest(monkeypatch)
 
 
 def pairs_network(rule, trains, repeats=1):
