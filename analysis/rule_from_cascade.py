@@ -9,12 +9,14 @@ families' numbers and other seeds, that no choice has seen (held out).
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 import cascades
 from cascades.reduction import RuleLadder, derive_rule
-from cascades.reduction.figures import ladder_figure
+from cascades.reduction.figures import ladder_figure, protocol_map_figure
+from cascades.reduction.protocol_map import HOLDS, protocol_maps
 
 # model, calcium, weight
 MODELS = {
@@ -48,6 +50,12 @@ def main(arguments: list[str]) -> None:
                 print(f"{level.name}\n{level.certificate}\n")
         figure = options.out / f"rule_from_cascade_{name}.png"
         ladder_figure(ladder, title=name).savefig(figure, dpi=110)
+        maps = protocol_maps(ladder.details["derivation"], ladder.rule)
+        print(f"map of protocols, {ladder.rule.name}:\n" + "\n".join(f"  {one}" for one in maps))
+        title = f"{name}: {ladder.rule.name}"
+        protocol_map_figure(maps, title=title).savefig(options.out / f"error_map_{name}.png", dpi=110)
+        summary = {"rule": ladder.rule.name, "maps": [str(one) for one in maps]}
+        (options.out / f"error_map_{name}.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
         (options.out / f"rule_{name}.json").write_text(ladder.rule.to_json(), encoding="utf-8")
         (options.out / f"ladder_{name}.json").write_text(ladder.to_json(), encoding="utf-8")
         print(f"figure: {figure}\n")
@@ -86,8 +94,6 @@ def verdicts(ladder: RuleLadder) -> list[str]:
 
 def write_page(folder: Path) -> Path:
     """A page of the certificates of every ladder in `folder`, whichever run wrote it."""
-    import json
-
     lines = [
         "# Certificates of derived rules",
         "",
@@ -128,9 +134,21 @@ def write_page(folder: Path) -> Path:
         figure = f"rule_from_cascade_{model}.png"
         if (folder / figure).exists():
             lines += [f"![Rates, well, accuracy and error map of {model}]({figure})", ""]
+        lines += _map_lines(folder, model)
     page = folder / PAGE
     page.write_text("\n".join(lines), encoding="utf-8")
     return page
+
+
+def _map_lines(folder: Path, model: str) -> list[str]:
+    """The error map of a model, if a run has drawn it."""
+    path = folder / f"error_map_{model}.json"
+    if not path.exists():
+        return []
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    head = f"Map of protocols, {whole['rule']} (it holds where both errors are within {HOLDS:g} and both"
+    lines = [f"{head} outcomes are right):", "", *(f"- {one}" for one in whole["maps"]), ""]
+    return [*lines, f"![Full model, rule and error over protocols of {model}](error_map_{model}.png)", ""]
 
 
 def _budget(whole: dict[str, Any]) -> str:

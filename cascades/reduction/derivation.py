@@ -132,7 +132,8 @@ class Derivation:
 
     # --- what the full model does -----------------------------------------------------------------
 
-    def _ask(self, cases: list[Any]) -> Answers:
+    def ask(self, cases: list[Case]) -> Answers:
+        """The full model in these experiments."""
         return answers(
             self.drive.model, self.weight, self.states, self.drive.initial, cases, self.rest,
             delay=self.drive.delay, ports=self.drive.ports, solver=self.solver, rtol=self.rtol,
@@ -143,7 +144,7 @@ class Derivation:
         cases = training(TRAINING_CASES[self.budget], seed=self.seed)
         self.drive  # noqa: B018  (its progress comes first)
         self.progress("random trains", 0.15)
-        found = self._ask(cases)
+        found = self.ask(cases)
         if found.failed:
             self.notes.append(f"the full model failed in {found.failed} of {found.final.size} training runs")
         return found
@@ -162,7 +163,7 @@ class Derivation:
         found = {}
         for i, (name, cases) in enumerate(families.items()):
             self.progress(f"{what} protocols: {name}", begun + 0.1 * i / len(families))
-            found[name] = self._ask(cases)
+            found[name] = self.ask(cases)
         failed = sum(answer.failed for answer in found.values())
         if failed:
             self.notes.append(f"the full model failed in {failed} {what} runs, which are left out")
@@ -252,4 +253,5 @@ class Derivation:
             "validation": self.validation,
             "held_out": self.held_out,
             "rest": self.rest,
+            "derivation": self,
         }

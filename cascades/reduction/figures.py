@@ -9,9 +9,12 @@ import numpy as np
 from cascades.reduction.ladder import RuleLadder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cascades.reduction.protocol_map import ProtocolMap
     from cascades.reduction.sliding import SlidingRule
 
 GOOD, BAD, INK = "#2166ac", "#b2182b", "#333333"
@@ -99,6 +102,46 @@ def error_map(ladder: RuleLadder, axes: Axes) -> Axes:
     axes.set_title("rmse (and outcome accuracy) by family")
     _figure(axes).colorbar(image, ax=axes, shrink=0.8)
     return axes
+
+
+def protocol_map_figure(maps: Sequence[ProtocolMap], *, title: str = "") -> Figure:
+    """One row per map: what the full model does, what the rule says, and its error; hatched is where
+    the rule does not hold, crosses are wrong outcomes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12.0, 3.6 * len(maps)), layout="constrained")
+    for row, one in zip(figure.subplots(len(maps), 3, squeeze=False), maps, strict=True):
+        for axes, which in zip(row, ("full", "rule", "error"), strict=True):
+            _map_panel(one, which, axes)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _map_panel(one: ProtocolMap, which: str, axes: Axes) -> None:
+    from cascades.reduction.protocol_map import HOLDS
+
+    (across, x), (up, y) = one.across, one.up
+    shown = one.error if which == "error" else one.change(which)
+    colours = {"cmap": "Reds", "vmin": 0.0, "vmax": 1.0} if which == "error" else {
+        "cmap": "RdBu_r", "vmin": -0.5, "vmax": 0.5}  # fmt: skip
+    image = axes.pcolormesh(x, y, shown, shading="nearest", **colours)  # type: ignore[arg-type]
+    outside = np.ma.masked_array(np.zeros(one.holds.shape), mask=one.holds)
+    axes.pcolor(x, y, outside, shading="nearest", hatch="////", alpha=0.0, linewidth=0.0)
+    if which == "error":
+        wrong_y, wrong_x = np.nonzero(~one.is_right)
+        axes.plot(x[wrong_x], y[wrong_y], "x", color=INK, ms=3, mew=0.7)
+    for scale, values in ((axes.set_xscale, x), (axes.set_yscale, y)):
+        if values.min() > 0.0:
+            scale("log")
+    titles = {
+        "full": "full model: mean change of efficacy",
+        "rule": "rule: mean change of efficacy",
+        "error": f"largest error; holds (within {HOLDS:g}, right outcome) in {one.holds.mean():.0%}",
+    }
+    axes.set(xlabel=across, ylabel=up)
+    axes.set_title(titles[which], fontsize=9)
+    _figure(axes).colorbar(image, ax=axes, shrink=0.9)
 
 
 def _figure(axes: Axes) -> Any:
