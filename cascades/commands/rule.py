@@ -45,7 +45,7 @@ def rule(
     loaded = cascades.load_model(model)
     read = readouts(loaded, calcium, weight)
     if along is not None:
-        _slide(loaded, read, along, seed, out, force)
+        _slide(loaded, read, along, quick, seed, out, force)
         return
     with show_steps() as step, step(f"derive the rule of {loaded.id}") as report:
         ladder = cascades.derive_rule(
@@ -71,6 +71,7 @@ def _slide(
     loaded: Model,
     read: tuple[str, str],
     along: tuple[str, float, float],
+    quick: bool,
     seed: int,
     out: Path | None,
     force: bool,
@@ -82,7 +83,7 @@ def _slide(
     with show_steps() as step, step(f"derive the rule of {loaded.id} along {name}") as report:
         sliding = cascades.derive_rule(
             cascades.compile_model(loaded), calcium=read[0], weight=read[1], along={name: (low, high)},
-            seed=seed, progress=lambda what, done: report(done),
+            seed=seed, budget="quick" if quick else "full", progress=lambda what, done: report(done),
         )  # fmt: skip
     if out is not None:
         with output_folder(out, force) as folder:

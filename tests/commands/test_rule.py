@@ -39,8 +39,9 @@ def test_the_ladder_is_written(cascades, tmp_path):
 def test_the_rule_slides(cascades, tmp_path):
     out = tmp_path / "sliding"
     result = cascades(
-        "rule", "camkii_graupner_2007", "--weight", "S", "--along", "PP10", "0.18", "0.22", "--out", out
-    )
+        "rule", "camkii_graupner_2007", "--weight", "S", "--along", "PP10", "0.18", "0.22", "--quick",
+        "--out", out,
+    )  # fmt: skip
     assert result.code == 0
     assert sorted(path.name for path in out.iterdir()) == ["rule.json", "sliding.png", "sliding.txt"]
     assert "not sliding" in (out / "sliding.txt").read_text(encoding="utf-8")
