@@ -152,7 +152,7 @@ def make_batch(
 def checked_times(times: np.ndarray | Sequence[float]) -> np.ndarray:
     """The output times as an array.  Raises ValueError if they are not finite, sorted and >= 0."""
     array = np.atleast_1d(np.asarray(times, dtype=float))
-    if array.size == 0 or not np.isfinite(array).all() or array[0] < 0.0 or (np.diff(array) < 0.0).any():
+    if array.size == 0 or not np.isfinite(array).all() or array[0] < 0.0 or (array[1:] < array[:-1]).any():
         raise ValueError("times must be finite, sorted and not negative; the run starts at 0")
     return array
 

@@ -175,8 +175,9 @@ _LIMITS = """\
 ## Limits
 
 - `delay(x, tau)` is exact where `x` does not depend on what it delays: the equations that `x` follows
-  are run a second time, started `tau` later.  A delay that feeds back on itself is refused, and so is
-  one of a quantity that an event sets.  A model with delays takes no stimuli.
+  are run a second time, started `tau` later, with the jumps that events made.  A delay that feeds back
+  on itself is refused, and so is one that varies of a quantity that an event sets.  A model with delays
+  takes no stimuli.
 - A fast reaction is always at equilibrium, also between events of the same time.  Its rate law (with
   those of reactions that go back or close a cycle) must be linear in one of its species with a constant
   slope, or be the difference of a forward and a backward term of mass action; or the reaction runs one

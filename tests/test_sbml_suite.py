@@ -22,8 +22,6 @@ pytestmark = [
 # What is refused by name; the list is meant to shrink.
 REFUSED = {
     "01480": "delay that feeds back on itself",
-    "01592": "delay of what an event sets",
-    "01593": "delay of what an event sets",
 }
 MOST_REFUSED = 0.03
 

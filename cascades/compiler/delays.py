@@ -1,7 +1,8 @@
 """`delay(x, tau)` without a history, where x does not depend on what it delays.
 
 A second copy of the equations that x follows, started `tau` later, is x delayed: exact in any
-solver.  Where x has a closed form in time, time itself is shifted, and `tau` may vary.  A delay that
+solver; where an event sets x, a further event sets the copy.  Where x has a closed form in time, time
+itself is shifted, and `tau` may vary.  A delay that
 feeds back on itself is refused by name.
 
 Before time 0 a symbol has its initial assignment's or assignment rule's value at that time, else
@@ -10,8 +11,9 @@ its initial value, and rates are zero (SBML Level 3 Version 2, section 3.4.6).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from cascades.compiler.closing import Closing, close
@@ -24,14 +26,17 @@ from cascades.expression import (
     children,
     free_symbols,
     make,
+    number,
     piecewise,
     postorder,
     substitute,
     symbol,
 )
+from cascades.model import Event, EventAssignment
 
 _PREFIX = "delay #"
 _RATE = "rateOf("
+_NEVER = number(-1.0)  # a time before the start
 _SHOWN = 20  # parts of a formula that a message shows
 
 
@@ -104,16 +109,15 @@ def _unfolded(one: _Delay, parts: Draft) -> Expr:
     if lag is ZERO:
         return one.argument
     followed = _followed(formula, parts, closing)
-    jumping = {a.variable for event in parts.events for a in event.assignments} & followed.keys()
-    if jumping or followed.keys() & parts.algebraic:
-        names = ", ".join(sorted(jumping or followed.keys() & parts.algebraic))
-        what = f"{names} jumps or follows from an algebraic rule"
+    if solved := followed.keys() & parts.algebraic:
+        what = f"{', '.join(sorted(solved))} follows from an algebraic rule"
         parts.unsupported.append(f"delay of {_shown(one.argument)}: {what}")
         return ZERO
+    jumping = {state for event in parts.events for state in _jumping(event, parts)} & followed.keys()
     if not free_symbols(lag) - parts.constants:
         return _after_constant_lag(one, formula, lag, followed, parts)
     straight = {name: rate for name, rate in followed.items() if not free_symbols(rate) - parts.constants}
-    if len(straight) < len(followed):
+    if len(straight) < len(followed) or jumping:
         parts.unsupported.append(f"delay of {_shown(one.argument)}: the lag {_shown(lag)} is not constant")
         return ZERO
     parts.delayed.update({name: name for name in straight})
@@ -169,7 +173,44 @@ def _copies(followed: Mapping[str, Expr], lag: Expr, parts: Draft) -> dict[str, 
             parts.starts[copy] = symbol(name)
             parts.rates[copy] = piecewise((_shifted(rate, lag, copies), begun), otherwise=ZERO)
             parts.delayed[copy] = name
+            _copy_jumps(name, copy, lag, parts)
     return copies
+
+
+def _jumping(event: Event, parts: Draft) -> set[str]:
+    """The states that an event sets."""
+    return {parts.amounts.get(one.variable, one.variable) for one in event.assignments}
+
+
+def _copy_jumps(name: str, copy: str, lag: Expr, parts: Draft) -> None:
+    """The copy jumps when its original did, later by the lag, to what that had become."""
+    for event in list(parts.events):
+        if name in _jumping(event, parts):
+            parts.events.append(
+                Event(
+                    id=free_name(f"{event.id}_{copy}", parts.model),
+                    trigger=_happened(event, parts),
+                    assignments=(EventAssignment(copy, symbol(name)),),
+                    delay=lag,
+                )
+            )
+
+
+def _happened(event: Event, parts: Draft) -> Expr:
+    """True for the moment in which the event's assignments are made, whether or not that is when it fires.
+
+    The event notes when it fired, which no other firing shares, and another event sees to the note.
+    """
+    note, seen = (free_name(f"{event.id}_{what}", parts.model) for what in ("note", "seen"))
+    happened = call("ne", symbol(note), symbol(seen))
+    if note not in parts.rates:
+        for name in (note, seen):
+            parts.rates[name], parts.starts[name] = ZERO, _NEVER
+        noted = replace(event, assignments=(*event.assignments, EventAssignment(note, TIME)))
+        parts.events[parts.events.index(event)] = noted
+        see = (EventAssignment(seen, symbol(note)),)
+        parts.events.append(Event(id=seen, trigger=happened, assignments=see, priority=number(math.inf)))
+    return happened
 
 
 def _copy_name(name: str, lag: Expr, parts: Draft) -> str:

@@ -4,6 +4,10 @@ The derivative is that of the discrete steps themselves.  It passes through spik
 discontinuities and events with the shift of their times: at a time t* that depends on parameters,
 s + f dt* (the derivative along the moving end of the piece) is what carries over (Galan, Feehery &
 Barton 1999, Applied Numerical Mathematics 31:17).
+
+Differences between members that take the same steps, one per lane, give the same numbers with half the
+digits.  They are the check (`tests/solvers/test_frozen_steps.py`) and no option, because they are not
+cheaper: docs/speed_sensitivities.md has both times.
 """
 
 from __future__ import annotations

@@ -139,6 +139,27 @@ def test_a_delayed_state_starts_with_its_original():
         simulate(compiled, TIMES, protocol=pulse_train(rate=1.0, count=1, target="x"))
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        "at time > 0.4: x = 5",
+        "at x < 0.8: x = x + z",
+        "at 0.3 after x < 0.8, fromTrigger = false: x = x + z",
+        "at 0.3 after x < 0.8: x = x + z",
+        "at 0.3 after x < 0.8, persistent = false: x = 5; at time > 0.4: x = 2",
+        "at x < 0.8, persistent = false: x = 2; at x < 0.8, persistent = false, priority = 2: x = 3",
+        "at time > 0.4: z = 7, x = z",
+    ],
+)
+@pytest.mark.parametrize(
+    "what", ["x' = -x; x = 1", "compartment c; c' = 0.2; c = 1; species x in c = 1; J: x -> ; x"]
+)
+def test_what_an_event_sets_is_delayed_with_its_jumps(what, event):
+    model = f"{what}; z = 2; z' = 0.5; y := delay(x, 0.75); {event}"
+    times = np.linspace(0.8, 2.5, 35)
+    np.testing.assert_allclose(course(model, times, "y"), course(model, times - 0.75, "x"), rtol=TOLERANCE)
+
+
 def test_a_delay_that_feeds_back_is_refused_by_name():
     with pytest.raises(UnsupportedFeature, match=r"delay of x: .* depends on the delay itself"):
         equations_of("x' = -y; x = 1; y := delay(x, 1)")
