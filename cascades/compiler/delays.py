@@ -2,8 +2,7 @@
 
 A second copy of the equations that x follows, started `tau` later, is x delayed: exact in any
 solver; where an event sets x, a further event sets the copy.  Where x has a closed form in time, time
-itself is shifted, and `tau` may vary.  A delay that
-feeds back on itself is refused by name.
+itself is shifted, and `tau` may vary.  A delay that feeds back on itself is refused by name.
 
 Before time 0 a symbol has its initial assignment's or assignment rule's value at that time, else
 its initial value, and rates are zero (SBML Level 3 Version 2, section 3.4.6).
