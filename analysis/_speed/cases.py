@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import cascades
 from analysis._speed.networks import large, medium, recurring
 from cascades import Protocol, spikes
 from cascades.compiler.compiled import CompiledModel
+from cascades.sbml.write import to_sbml
 
 PROTOCOLS: dict[str, tuple[float, float, int, float]] = {  # first spike, interval, count, end [s]
     "constant": (0.0, 0.0, 0, 3600.0),
@@ -95,8 +96,10 @@ def _shipped(name: str, port: str) -> Subject:
 
 
 def _foreign(name: str, path: Path, state: str, jump: float) -> Subject:
-    compiled = cascades.compile_model(cascades.load_model(path))
-    return Subject(name, compiled, _to_antimony(path.read_text()), state, state, jump, 0.02)
+    """Without the stimuli that the file itself holds as events."""
+    model = replace(cascades.load_model(path), events=())
+    compiled = cascades.compile_model(model)
+    return Subject(name, compiled, _to_antimony(to_sbml(model)), state, state, jump, 0.02)
 
 
 def _to_sbml(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ from cascades.expression import (
     RELATIONS,
     ZERO,
     Expr,
+    call,
     children,
     free_symbols,
     make,
@@ -122,13 +124,18 @@ def _mode(k: int) -> str:
 
 def freeze(compiled: CompiledModel) -> Frozen:
     """Every relation that can change during a run becomes a mode; those inside triggers are watched
-    too, so that a trigger that is true for an instant is not stepped over."""
+    too, so that a trigger that is true for an instant is not stepped over.  Two sides that become equal
+    for an instant are found because one overtakes the other."""
     equations = compiled.equations
     varying = {*equations.state_names, "time"}
     triggers = tuple(event.trigger for event in equations.events)
     relations: dict[Expr, str] = {}
     rates = tuple(_replace(equations.rates, relations, varying))
     _replace(triggers, relations, varying)
+    for relation in list(relations):
+        if relation.op in ("eq", "ne"):
+            for left, right in pairwise(relation.args):
+                relations.setdefault(call("ge", left, right), _mode(len(relations)))
     return Frozen(rates, tuple(relations), triggers)
 
 

@@ -56,6 +56,17 @@ def test_a_trigger_that_is_true_for_a_moment_is_not_missed():
     assert course(model, [0.0, 10.0], "y")[1] == 1.0
 
 
+def test_a_time_that_a_trigger_names_by_equality_is_met():
+    """A train of pulses whose beginnings and ends are equalities; no step and no result falls on them."""
+    model = (
+        "on = 0; n = 0; began = -1; x' = on; x = 0; "
+        "at time == 0.3 + n / 7: on = 1, began = time, n = n + 1; at time == began + 0.08: on = 0"
+    )
+    times = np.array([0.0, 0.2, 1.0, 2.0])
+    complete = [0, 0, 5, 12]  # of pulses that begin at 0.3 + k / 7; none is under way at these times
+    np.testing.assert_allclose(course(model, times, "x"), np.multiply(0.08, complete), atol=1e-9)
+
+
 def test_a_bouncing_quantity():
     """x falls with slope -1 and is put back to 1 at 0: a sawtooth of period 1."""
     model = "x' = -1; x = 1; n = 0; at x <= 0: x = 1, n = n + 1"
