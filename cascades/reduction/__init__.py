@@ -9,6 +9,7 @@ from cascades.reduction.published import PUBLISHED, published_rule
 from cascades.reduction.quasi_steady import QuasiSteady, quasi_steady
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
 from cascades.reduction.slow import SlowDynamics, derive_slow_dynamics
+from cascades.reduction.slow_table import SlowTable, slow_table
 
 __all__ = [
     "PUBLISHED",
@@ -25,6 +26,7 @@ __all__ = [
     "RuleLadder",
     "RuleNoise",
     "SlowDynamics",
+    "SlowTable",
     "WellTable",
     "derive_late_phase",
     "derive_noise",
@@ -32,4 +34,5 @@ __all__ = [
     "derive_slow_dynamics",
     "published_rule",
     "quasi_steady",
+    "slow_table",
 ]
