@@ -40,7 +40,7 @@ class Row(NamedTuple):
         return self.value <= self.bar if self.is_less else self.value >= self.bar
 
 
-_SAMPLE = 0.02  # s that a sample lasts at least
+SAMPLE = 0.02  # s that a sample lasts at least
 _LONG = 10.0  # s after which compiling no longer matters
 
 
@@ -65,4 +65,4 @@ def _calls(run: Callable[[], Any]) -> int:
         seconds = time.process_time() - start
         if seconds > _LONG:
             return 1
-    return max(1, int(_SAMPLE / max(seconds, 1e-6)))
+    return max(1, int(SAMPLE / max(seconds, 1e-6)))

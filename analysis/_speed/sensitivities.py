@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis._speed import Row
+from analysis._speed import SAMPLE, Row
 from analysis._speed.cases import Subject, network, subjects
 from analysis._speed.networks import small
 from cascades import simulate
@@ -151,10 +151,16 @@ def timed(run: Callable[[], object]) -> Callable[[], float]:
 
 
 def medians(runs: Sequence[Callable[[], float]], repeats: int) -> list[float]:
-    """Median CPU seconds of each, taken in turn; one run of each goes before."""
+    """Median CPU seconds of each, taken in turn; short ones are run several times in a row for a sample.
+    Two runs of each go before."""
     for seconds in runs:
         seconds()
-    return list(np.median([[seconds() for seconds in runs] for _ in range(repeats)], axis=0))
+    counts = [max(1, int(SAMPLE / max(seconds(), 1e-6))) for seconds in runs]
+    samples = [
+        [float(np.mean([seconds() for _ in range(n)])) for seconds, n in zip(runs, counts, strict=True)]
+        for _ in range(repeats)
+    ]
+    return list(np.median(samples, axis=0))
 
 
 # --- others -------------------------------------------------------------------------------------
