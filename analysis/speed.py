@@ -75,11 +75,12 @@ def _write(name: str, rows: list[Any]) -> None:
     """One page per section, so that they can be measured at different times."""
     DOCS.mkdir(exist_ok=True)
     date = datetime.date.today().isoformat()
+    how = getattr(importlib.import_module(f"analysis._speed.{name}"), "HOW", "side by side in one process")
     lines = [
         f"# Speed: {name}", "",
         f"Measured {date} on {_processor()}, {_interpreter()}, by",
-        f"`python -m analysis speed --only {name}`. CPU time, one thread unless said, medians, side by",
-        "side in one process.",
+        f"`python -m analysis speed --only {name}`. CPU time, one thread unless said, medians,",
+        f"{how}.",
         "", "| what | measured | bar | |", "|---|---|---|---|",
     ]  # fmt: skip
     for row in rows:

@@ -20,6 +20,7 @@ import numpy as np
 
 from analysis._speed import Row
 
+HOW = "ours and theirs in turn, each peer in a process of its own, its loop alone"
 REPEATS = 5
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
