@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
 
 from cascades.errors import ExportError, NetworkError, SimulatorError
 from cascades.export import run_on_nest
+from cascades.export.nestml import files
 from cascades.network import (
     AllToAll,
     FixedInDegree,
@@ -90,6 +93,33 @@ def test_noise(nest, trains):
     found = run_on_nest(pairs_network(NOISY, trains, repeats), DURATION)
     pre, post = trains_of(found, "pre")[:8], trains_of(found, "post")[:8]
     assert_as_noisy(found.efficacies.reshape(repeats, 8), NOISY, pre, post)
+
+
+def kicks_of(text, count):
+    """What the exported statements of noise do to `count` visits of one synapse at unit variance: the kicks,
+    and where its two generators stand."""
+    block = text[text.index("if variance > 0:") :].splitlines()
+    indent = len(block[1]) - len(block[1].lstrip()) - 4
+    last = next(k for k, line in enumerate(block) if "cos(" in line)
+    code = compile("\n".join([block[0], *(line[indent:] for line in block[1 : last + 1])]), "kick", "exec")
+    at = {"variance": 1.0, "draw_a": 12345.0, "draw_b": 67890.0, "ln": math.log, "cos": math.cos,
+          "floor": lambda x: float(math.floor(x))}  # fmt: skip
+    found = []
+    for _ in range(count):
+        at["rho"] = 0.0
+        exec(code, at)
+        found.append(at["rho"])
+    return np.array(found), (at["draw_a"], at["draw_b"])
+
+
+def test_kicks_are_normal_and_their_generators_exact():
+    n = 20_000
+    kicks, stand = kicks_of(files(NOISY)["calcium_synapse.nestml"], n)
+    # L'Ecuyer 1988: the two multiplicative generators, in whole numbers
+    assert stand == (12345 * pow(40014, n, 2147483563) % 2147483563,
+                     67890 * pow(40692, n, 2147483399) % 2147483399)  # fmt: skip
+    assert kstest(kicks, "norm").pvalue > 0.01
+    assert abs(np.corrcoef(kicks[1:], kicks[:-1])[0, 1]) < 3.0 / np.sqrt(n)
 
 
 @pytest.mark.oracle

@@ -38,7 +38,12 @@ BRIAN2 = """
 import json, sys
 import numpy as np
 from brian2 import *
-prefs.codegen.target = sys.argv[3] if len(sys.argv) > 3 else "numpy"
+back_end = sys.argv[3] if len(sys.argv) > 3 else "numpy"
+if back_end == "cpp_standalone":
+    set_device(back_end, build_on_run=False)
+    prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
+else:
+    prefs.codegen.target = back_end
 sys.path.insert(0, "export")
 from calcium_synapses import bring_up_to_date, calcium_synapses
 given = json.load(open("given.json"))
@@ -56,6 +61,8 @@ if "m" in s.variables:
 run(given["duration"] * ms)
 if mode == "event":
     bring_up_to_date(s)
+if back_end == "cpp_standalone":
+    device.build(directory="built", compile=True, run=True)
 print(json.dumps(np.array(s.rho).tolist()))
 """
 
@@ -72,6 +79,14 @@ def test_brian2_with_compiled_wells(name, trains, expected, simulator, tmp_path)
     export(RULES[name], "brian2", tmp_path / "export")
     found = simulator("brian2, Cython", BRIAN2, "event", 0.1, "cython", given=given(trains))
     assert_allclose(found, expected(RULES[name]), atol=SPLIT)
+
+
+@pytest.mark.slow
+def test_brian2_standalone(trains, expected, simulator, tmp_path):
+    """Two runs in one program: to the end, and the step that brings the synapses there."""
+    export(RULES["even well"], "brian2", tmp_path / "export")
+    found = simulator("brian2", BRIAN2, "event", 0.1, "cpp_standalone", given=given(trains))
+    assert_allclose(found, expected(RULES["even well"]), atol=tolerance("even well", EVENT_DRIVEN))
 
 
 def test_brian2_noise(trains, simulator, tmp_path):
