@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cascades.export.features import ramps
+from cascades.export.features import ramps, saturation
 from cascades.reduction.rule import CalciumRule
 
 Clip = Callable[[str, str, str], str]  # (x, low, high)
@@ -39,6 +39,6 @@ def rates_of(rule: CalciumRule, is_above: IsAbove, clip: Clip) -> Rates:
     if rule.filter is None:
         return Rates(up, down, above)
     slow = rule.filter
-    return Rates(
-        up, f"({slow.gain!r}*m)", above, graded(slow.calcium, slow.on), graded(slow.calcium, slow.off)
-    )
+    down = f"({slow.gain!r}*m{saturation('rho', slow.half_rho, clip)})"
+    off = f"({graded(slow.calcium, slow.off)}{saturation('m', slow.half_m, clip)})"
+    return Rates(up, down, above, graded(slow.calcium, slow.on), off)

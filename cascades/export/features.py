@@ -6,6 +6,7 @@ table is refused before a file is written.  The same tables make the page of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -132,6 +133,13 @@ def continued(x: Any, y: Any, variable: str, clip: Callable[[str, str, str], str
         if change != 0.0:
             terms.append(f"({float(change)!r})*{clip(f'{variable} - ({float(a)!r})', '0', '1e9')}")
     return " + ".join(terms)
+
+
+def saturation(variable: str, half: float, clip: Callable[[str, str, str], str]) -> str:
+    """The factor by which an enzyme's rate saturates in a variable; nothing where it does not."""
+    if math.isinf(half):
+        return ""
+    return f"*({1.0 + half!r})/({clip(variable, '0', '1e9')} + {half!r})"
 
 
 def heading(rule: CalciumRule, comment: str) -> str:

@@ -51,6 +51,8 @@ class ExactRule(NamedTuple):
     filter_c: np.ndarray
     filter_on: np.ndarray
     filter_off: np.ndarray
+    half_rho: float  # where depression and the phosphatase's off saturate; infinite: nowhere
+    half_m: float
     resting: float  # phosphatase at rest
     half: float  # of a pump that saturates; infinite: none
     rise: float  # 0: a jump
@@ -78,7 +80,9 @@ def exact_rule(rule: CalciumRule, shape: CalciumShape | None = None) -> ExactRul
         none if rule.filter is None else np.array(rule.filter.calcium),
         none if rule.filter is None else np.array(rule.filter.on),
         none if rule.filter is None else np.array(rule.filter.off),
-        rule.filter.resting(rule.calcium.rest) if rule.filter else 0.0,
+        rule.filter.half_rho if rule.filter else math.inf,
+        rule.filter.half_m if rule.filter else math.inf,
+        float(rule.filter.resting(rule.calcium.rest)) if rule.filter else 0.0,
         shape.half if isinstance(shape, SaturatingPump) else math.inf,
         shape.rise if isinstance(shape, SlowRise) else 0.0,
         shape.height(rule.calcium.tau) if isinstance(shape, SlowRise) else 1.0,
@@ -267,12 +271,21 @@ def phosphatase_rates(k, calcium):  # type: ignore[no-untyped-def]
 
 
 @scalar
+def saturation(x, half):  # type: ignore[no-untyped-def]
+    """Of an enzyme's rate: 1 where x = 1 or where nothing saturates; below 0 as at 0."""
+    return 1.0 if half == math.inf else (1.0 + half) / (max(x, 0.0) + half)
+
+
+@scalar
 def slope(k, rho, m, excess, slow, at):  # type: ignore[no-untyped-def]
     calcium = k.rest + excess_at(k, excess, slow, at)
     up, down = rates(k, calcium)
     if k.filtered:
         on, off = phosphatase_rates(k, calcium)
-        return up * (1.0 - rho) - k.gain * m * rho + drift(k, rho), on * (1.0 - m) - off * m
+        down = k.gain * m * saturation(rho, k.half_rho)
+        return up * (1.0 - rho) - down * rho + drift(k, rho), on * (1.0 - m) - off * m * saturation(
+            m, k.half_m
+        )
     return up * (1.0 - rho) - down * rho + drift(k, rho), 0.0
 
 
@@ -285,7 +298,7 @@ def integrated(k, rho, m, excess, slow, duration, decay):  # type: ignore[no-unt
     fastest = up + down
     if k.filtered:
         on, off = phosphatase_rates(k, k.rest + excess)
-        fastest += k.gain + on + off
+        fastest += k.gain * saturation(0.0, k.half_rho) + on + off * saturation(0.0, k.half_m)
     if k.well == CUBIC:
         fastest += 1.0 / k.tau
     steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / decay, 16.0 * fastest)))

@@ -2,7 +2,9 @@
 
 Each case is followed from both resting states to its end and through a rest.  Step rates are exact
 between crossings; graded rates are taken at the middle of `STEPS` pieces per decay time.  The well
-is split off (Strang), so that no rate is too fast.  The reference is `cascades.reduction.replay`.
+is split off (Strang), so that no rate is too fast.  With a phosphatase filter both variables move by
+exponentials of rates that are taken at the middle of a piece.  The reference is
+`cascades.reduction.replay`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ LEAST = 1e-3  # calcium above rest, relative to the largest, that a table still 
 TABLE_ROWS = 512
 WELL_ROWS = 257
 WELL_RANGE = (-0.1, 1.6)
+SETTLED = 1e-9  # change of the efficacy in one step of a constant flow, after which none is worth taking
+QUIET, SLOWER = 0.1, 1.3  # of a filter's steps at rest: the first [s], and the factor
 _NO_WELL, _CUBIC, _TABLE = range(3)
 _KINDS = {"none": _NO_WELL, "cubic": _CUBIC, "table": _TABLE}
 
@@ -62,7 +66,7 @@ def replay_cases(
     well, kind = well_array(rule)
     _replay(
         jumps.times, jumps.sizes, jumps.offset, jumps.end, rest, trace, thresholds, is_graded, span, table,
-        rule.filter is not None, kind, well, steps, out,
+        _filter_array(rule), kind, well, steps, out,
     )  # fmt: skip
     return out[:, :, 0], out[:, :, 1]
 
@@ -84,10 +88,16 @@ def _rate_table(rule: CalciumRule, span: np.ndarray) -> np.ndarray:
     """Potentiation, depression, and the filter's on and off rates, over the logarithm of the excess;
     the last column is at rest."""
     calcium = rule.calcium.rest + np.append(np.exp(np.linspace(span[0], span[1], TABLE_ROWS)), 0.0)
-    up, down = rule.rates_at(calcium)
-    on, off = rule.filter.at(calcium) if rule.filter else (np.zeros_like(calcium), np.zeros_like(calcium))
-    gain = rule.filter.gain if rule.filter else 0.0
-    return np.ascontiguousarray(np.array([up, np.full_like(calcium, gain) if rule.filter else down, on, off]))
+    columns = [*rule.rates_at(calcium), *(rule.filter.at(calcium) if rule.filter else ())]
+    return np.ascontiguousarray(np.array(columns))
+
+
+def _filter_array(rule: CalciumRule) -> np.ndarray:
+    """Gain, half_rho, half_m, and the phosphatase at rest; empty without a filter."""
+    if rule.filter is None:
+        return np.empty(0)
+    found = rule.filter
+    return np.array([found.gain, found.half_rho, found.half_m, found.resting(rule.calcium.rest)])
 
 
 @njit(cache=True, nogil=True)
@@ -122,13 +132,11 @@ def flat(rho: float, up: float, down: float, h: float, kind: int, well: Any) -> 
     target = up / rate if rate > 0.0 else 0.0
     if kind == 0:
         return target + (rho - target) * math.exp(-rate * h) if rate > 0.0 else rho
-    pace = 4.0 / well[0] if kind == 1 else 20.0
-    n = int(h * pace) + 1
-    if kind == 2:
-        n = int(h * 2.0) + 1
+    n = int(h * _pace(kind, well)) + 1
     s = h / n
     decay = math.exp(-rate * s)
     for _ in range(n):
+        before = rho
         k1 = drift_of_well(rho, kind, well)
         rho += 0.5 * s * drift_of_well(rho + 0.25 * s * k1, kind, well)
         if rate > 0.0:
@@ -136,7 +144,15 @@ def flat(rho: float, up: float, down: float, h: float, kind: int, well: Any) -> 
         k1 = drift_of_well(rho, kind, well)
         rho += 0.5 * s * drift_of_well(rho + 0.25 * s * k1, kind, well)
         rho = min(max(rho, -0.09), 1.59)
+        if abs(rho - before) < SETTLED:
+            break
     return rho
+
+
+@njit(cache=True, nogil=True)
+def _pace(kind: int, well: Any) -> float:
+    """Steps per second that follow a well."""
+    return 0.0 if kind == 0 else 4.0 / well[0] if kind == 1 else 2.0
 
 
 @njit(cache=True, nogil=True)
@@ -150,14 +166,13 @@ def _time_above(level: float, excess: float, tau: float, h: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _replay(  # type: ignore[no-untyped-def]
-    times, sizes, offset, end, rest, trace, theta, is_graded, span, table, has_filter, kind, well, steps, out
+    times, sizes, offset, end, rest, trace, theta, is_graded, span, table, filter, kind, well, steps, out
 ):
     rest_calcium, tau = trace[0], trace[1]
-    last = table.shape[1] - 1
     state = np.empty(3)  # rho from DOWN, rho from UP, phosphatase
     for case in range(end.size):
         state[0], state[1] = 0.0, 1.0
-        state[2] = table[2, last] / (table[2, last] + table[3, last]) if has_filter else 0.0
+        state[2] = filter[3] if filter.size else 0.0
         excess, now = 0.0, 0.0
         n = offset[case + 1] - offset[case]
         for k in range(n + 2):
@@ -169,7 +184,12 @@ def _replay(  # type: ignore[no-untyped-def]
                 t = now + rest
             h = t - now
             if is_graded:
-                _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps)
+                level = math.log(excess) if excess > 0.0 else span[0]
+                active = min(h, max(0.0, tau * (level - span[0])))
+                if filter.size:
+                    _filtered(state, level, active, h - active, tau, span, table, filter, kind, well, steps)
+                else:
+                    _graded(state, level, active, h - active, tau, span, table, kind, well, steps)
             else:
                 end_p = _time_above(theta[0] - rest_calcium, excess, tau, h)
                 end_d = _time_above(theta[1] - rest_calcium, excess, tau, h)
@@ -193,11 +213,9 @@ def _replay(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps):  # type: ignore[no-untyped-def]
-    """`h` [s] of decay from `excess`: rates from the table while calcium is above rest, then resting."""
+def _graded(state, level, active, left, tau, span, table, kind, well, steps):  # type: ignore[no-untyped-def]
+    """`active` [s] of decay from the logarithm `level`, rates from the table; then `left` [s] at rest."""
     last = table.shape[1] - 1
-    level = math.log(excess) if excess > 0.0 else span[0]
-    active = min(h, max(0.0, tau * (level - span[0])))
     if active > 0.0:
         for i in range(2):
             state[i] = flat(state[i], 0.0, 0.0, 0.5 * active, kind, well)
@@ -210,12 +228,6 @@ def _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps): 
             x -= j
             up = table[0, j] + x * (table[0, j + 1] - table[0, j])
             down = table[1, j] + x * (table[1, j + 1] - table[1, j])
-            if has_filter:
-                on = table[2, j] + x * (table[2, j + 1] - table[2, j])
-                off = table[3, j] + x * (table[3, j + 1] - table[3, j])
-                before = state[2]
-                state[2] = _follow(before, on, off, s)
-                down *= 0.5 * (before + state[2])
             rate = up + down
             if rate > 0.0:
                 decay, target = math.exp(-rate * s), up / rate
@@ -223,25 +235,66 @@ def _graded(state, excess, h, tau, span, table, has_filter, kind, well, steps): 
                 state[1] = target + (state[1] - target) * decay
         for i in range(2):
             state[i] = flat(state[i], 0.0, 0.0, 0.5 * active, kind, well)
-    left = h - active
-    if left <= 0.0:
-        return
-    up, down = table[0, last], table[1, last]
-    if not has_filter:
+    if left > 0.0:
         for i in range(2):
-            state[i] = flat(state[i], up, down, left, kind, well)
-        return
-    quiet = int(min(left * (table[2, last] + table[3, last]), 10.0) * 2.0) + 1
-    for _ in range(quiet):
-        before = state[2]
-        state[2] = _follow(before, table[2, last], table[3, last], left / quiet)
-        for i in range(2):
-            state[i] = flat(state[i], up, down * 0.5 * (before + state[2]), left / quiet, kind, well)
+            state[i] = flat(state[i], table[0, last], table[1, last], left, kind, well)
 
 
 @njit(cache=True, nogil=True)
-def _follow(m: float, on: float, off: float, h: float) -> float:
-    rate = on + off
-    if rate <= 0.0:
-        return m
-    return on / rate + (m - on / rate) * math.exp(-rate * h)
+def _filtered(  # type: ignore[no-untyped-def]
+    state, level, active, left, tau, span, table, filter, kind, well, steps
+):
+    """The same with a phosphatase."""
+    last = table.shape[1] - 1
+    pieces = int(active / tau * steps) + 1 if active > 0.0 else 0
+    s = active / max(pieces, 1)
+    per_row = (last - 1) / (span[1] - span[0])
+    for k in range(pieces):
+        x = (level - (k + 0.5) * s / tau - span[0]) * per_row
+        j = min(max(int(x), 0), last - 2)
+        x -= j
+        up = table[0, j] + x * (table[0, j + 1] - table[0, j])
+        on = table[2, j] + x * (table[2, j + 1] - table[2, j])
+        off = table[3, j] + x * (table[3, j + 1] - table[3, j])
+        _coupled(state, up, on, off, filter, kind, well, s)
+    s, pace = QUIET * 4.0 / steps, _pace(kind, well)
+    longest = 1.0 / pace if pace > 0.0 else left
+    while left > 1e-12:
+        s = min(s, longest, left)
+        left -= s
+        a, b, m = state[0], state[1], state[2]
+        _coupled(state, table[0, last], table[2, last], table[3, last], filter, kind, well, s)
+        if max(abs(state[0] - a), abs(state[1] - b), abs(state[2] - m)) < SETTLED:
+            return
+        s *= SLOWER
+
+
+@njit(cache=True, nogil=True)
+def _coupled(state, up, on, off, filter, kind, well, h):  # type: ignore[no-untyped-def]
+    """`h` [s] at constant calcium: an exponential with the rates of the middle, to which half of the time
+    with the rates of the beginning leads."""
+    gain, half_rho, half_m = filter[0], filter[1], filter[2]
+    m = state[2]
+    middle = _towards(m, on, on + off * _saturation(m, half_m), 0.5 * h)
+    state[2] = _towards(m, on, on + off * _saturation(middle, half_m), h)
+    down = gain * middle
+    for i in range(2):
+        rho = state[i]
+        source = up + drift_of_well(rho, kind, well)
+        half = _towards(rho, source, up + down * _saturation(rho, half_rho), 0.5 * h)
+        source = up + drift_of_well(half, kind, well)
+        after = _towards(rho, source, up + down * _saturation(half, half_rho), h)
+        state[i] = min(max(after, -0.09), 1.59)
+
+
+@njit(cache=True, nogil=True)
+def _saturation(x: float, half: float) -> float:
+    return 1.0 if half == math.inf else (1.0 + half) / (max(x, 0.0) + half)
+
+
+@njit(cache=True, nogil=True)
+def _towards(x: float, source: float, rate: float, h: float) -> float:
+    """`h` [s] of x' = source - rate x; of the exponential its Pade approximant (0, 2), which is L-stable."""
+    z = rate * h
+    e = 1.0 / (1.0 + z * (1.0 + 0.5 * z))
+    return (x + source * h * (1.0 + 0.5 * z)) * e

@@ -15,6 +15,7 @@ import numpy as np
 from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter, RateTable, WellTable
 
 ROWS = 96  # of the tables of a fitted rule
+SPREAD_OF_STARTS = 0.7  # decades
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def general_start(setting: Setting, hill: CalciumRule, x: np.ndarray, nodes: int
 
 def filter_form(setting: Setting, nodes: int = 6) -> Form:
     """Two variables: any potentiation rate, and depression by a phosphatase that turns on and off at
-    any rates, all given by their logarithms at `nodes` levels of calcium; a cubic well."""
+    any rates, all given by their logarithms at `nodes` levels of calcium; both reactions saturate; a
+    cubic well."""
     a, b = setting.bounds()
     places = np.linspace(a, b, nodes)
     calcium = setting.calcium()
@@ -145,37 +147,33 @@ def filter_form(setting: Setting, nodes: int = 6) -> Form:
     general = general_form(setting, nodes)
 
     def build(x: np.ndarray) -> CalciumRule:
-        up, on, off = (_bending(where, places, x[3 + k * nodes : 3 + (k + 1) * nodes]) for k in range(3))
-        off = np.where(where < places[0], 10.0 ** x[3 + 2 * nodes], off)
-        gain = float(10.0 ** x[2])
-        down = gain * on / (on + off)
+        up, on, off = (_bending(where, places, x[5 + k * nodes : 5 + (k + 1) * nodes]) for k in range(3))
+        off = np.where(where < places[0], 10.0 ** x[5 + 2 * nodes], off)
+        gain, half_rho, half_m = (float(10.0**value) for value in x[2:5])
+        found = PhosphataseFilter(gain, _row(calcium), _row(on), _row(off), half_rho, half_m)
+        down = gain * found.resting(calcium)
         return CalciumRule(
             theta_d=_half(calcium, down), theta_p=_half(calcium, up), gamma_d=float(down.max()),
             gamma_p=float(up.max()), tau=10.0 ** x[0], rho_star=float(x[1]), calcium=setting.trace,
             rates=RateTable(_row(calcium), _row(up), (0.0,) * calcium.size),
-            filter=PhosphataseFilter(gain, _row(calcium), _row(on), _row(off)), name="phosphatase",
+            filter=found, name="phosphatase",
         )  # fmt: skip
 
     labels = tuple(f"{kind} {i}" for kind in ("potentiation", "on", "off") for i in range(nodes))
-    low = (*general.low[:2], -2.0, *(-5.0,) * (2 * nodes), *(-2.5,) * nodes)
-    high = (*general.high[:2], 1.5, *(2.0,) * (2 * nodes), *(2.0,) * nodes)
-    return Form(
-        "two variables: rates and phosphatase", ("tau", "rho_star", "gain", *labels), low, high, build
-    )
+    low = (*general.low[:2], -2.0, -3.0, -2.0, *(-5.0,) * (2 * nodes), *(-2.5,) * nodes)
+    high = (*general.high[:2], 1.5, 1.0, 1.0, *(2.0,) * (2 * nodes), *(2.0,) * nodes)
+    numbers = ("tau", "rho_star", "gain", "half_rho", "half_m", *labels)
+    return Form("two variables: rates and phosphatase", numbers, low, high, build)
 
 
-def filter_starts(x: np.ndarray, nodes: int = 6) -> list[np.ndarray]:
-    """Phosphatases of several speeds that give the depression of general rates x at equilibrium."""
-    down = 10.0 ** x[2 : 2 + nodes]
-    starts = []
-    for excess in (1.5, 6.0):
-        gain = excess * float(down.max())
-        for pace in (0.1, 0.4, 2.0, 8.0):
-            on, off = pace * down / gain, pace * (1.0 - down / gain)
-            starts.append(
-                np.concatenate([x[:2], [np.log10(gain)], x[2 + nodes :], np.log10(on), np.log10(off)])
-            )
-    return starts
+def filter_starts(setting: Setting, count: int = 6, seed: int = 0, nodes: int = 6) -> list[np.ndarray]:
+    """Places to begin: a phosphatase that a little calcium frees and more of it binds, with rates per
+    second, as protocols last for seconds, and draws around it."""
+    tau, rho_star = float(np.log10(max(setting.cubic[0], 1e-2))), setting.rho_star
+    rates = [np.linspace(-4.0, 0.5, nodes), np.full(nodes, -1.0), np.linspace(-2.0, 1.0, nodes)]
+    middle = np.concatenate([[tau, rho_star, 0.0, -1.0, -1.0], *rates])
+    draw = np.random.default_rng(seed)
+    return [middle, *(middle + SPREAD_OF_STARTS * draw.normal(size=(count - 1, middle.size)))]
 
 
 def _hill(calcium: np.ndarray, setting: Setting, x: float, n: float) -> np.ndarray:

@@ -29,8 +29,8 @@ STEP, TABLE = "step thresholds, cubic well", "step thresholds, tabulated well"
 CORRECTIONS = (1, 0)  # coordinates beside the curve, of the few-equation levels
 # evaluations of each fit
 GENERATIONS = {"full": 40, "quick": 16}  # of the global search for the simplest form
-SEARCH = 600
-RICHER = {"table": 500, "hill": 700, "general": 1200, "two": 2200}
+SEARCH = 1400
+RICHER = {"table": 500, "hill": 700, "general": 1400, "two": 1400}
 
 Judge = Callable[[Answers], tuple[np.ndarray, np.ndarray]]
 
@@ -123,10 +123,8 @@ def _fits(known: Derivation) -> dict[str, Fit]:
 
     richer(forms.step_table_form(setting), [step.x[:4]], "table")
     hill = richer(forms.hill_form(setting), [np.append(step.x, [n, n]) for n in (0.4, 0.9)], "hill")
-    general = richer(
-        forms.general_form(setting), [forms.general_start(setting, hill.rule, hill.x)], "general"
-    )
-    richer(forms.filter_form(setting), forms.filter_starts(general.x), "two")
+    richer(forms.general_form(setting), [forms.general_start(setting, hill.rule, hill.x)], "general")
+    richer(forms.filter_form(setting), forms.filter_starts(setting, seed=seed), "two")
     return fits
 
 

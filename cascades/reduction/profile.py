@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cascades.reduction.fit import Fit, Objective
+from cascades.reduction.fit import Fit, Objective, crew
 
 DROP = 3.84  # of -2 log L, for 95 % with one degree of freedom
 STEPS, HALVINGS = 8, 3  # outwards, each twice as far, and then back
@@ -20,8 +20,9 @@ def profile_interval(found: Fit, number: str, objective: Objective) -> tuple[flo
     """
     i = found.form.numbers.index(number)
     allowed = found.loss * np.exp(DROP / max(1, objective.size))
-    ends = [_end(found, i, sign, allowed, objective) for sign in (-1.0, 1.0)]
-    return float(ends[0]), float(ends[1])
+    with crew() as both:
+        low, high = both.map(lambda sign: _end(found, i, sign, allowed, objective), (-1.0, 1.0))
+    return float(low), float(high)
 
 
 def _end(found: Fit, i: int, sign: float, allowed: float, objective: Objective) -> float:

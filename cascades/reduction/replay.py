@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cascades.reduction.rule import saturation
+
 if TYPE_CHECKING:
     from cascades.reduction.rule import CalciumRule, WellTable
 
@@ -36,7 +38,7 @@ def replay(
         [(t, 0, size) for t, size in zip(jumps, sizes, strict=True)] + [(t, 1, 0.0) for t in times]
     )
     segment = _graded_segment if rule.rates is not None or rule.filter is not None else _step_segment
-    resting = rule.filter.resting(rule.calcium.rest) if rule.filter else 0.0
+    resting = float(rule.filter.resting(rule.calcium.rest)) if rule.filter else 0.0
     state = (float(rho), resting if phosphatase is None else float(phosphatase))
     excess, now, found = 0.0, 0.0, []
     for t, is_reading, size in stops:
@@ -164,7 +166,9 @@ def _runge_kutta(
     calcium = rule.calcium.rest + excess
     fastest = 1.0 / rule.tau if rule.well == "cubic" else 0.0
     fastest += float(sum(rule.rates_at(calcium)))
-    fastest += rule.filter.gain + float(sum(rule.filter.at(calcium))) if rule.filter else 0.0
+    if rule.filter is not None:
+        on, off = (float(rate) for rate in rule.filter.at(calcium))
+        fastest += rule.filter.depression(1.0, 0.0) + on + off * saturation(0.0, rule.filter.half_m)
     steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / decay, 8.0 * fastest)))
     h = duration / steps
     for i in range(steps):
@@ -181,8 +185,8 @@ def _runge_kutta_step(
         well = float(rule.drift_at_rest(rho))
         if rule.filter is None:
             return up * (1.0 - rho) - down * rho + well, 0.0
-        on, off = (float(rate) for rate in rule.filter.at(calcium))
-        return up * (1.0 - rho) - rule.filter.gain * m * rho + well, on * (1.0 - m) - off * m
+        down = rule.filter.depression(m, rho)
+        return up * (1.0 - rho) - down * rho + well, rule.filter.drift(calcium, m)
 
     rho, m = state
     k1 = slope(t, rho, m)

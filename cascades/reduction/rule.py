@@ -24,6 +24,7 @@ import numpy as np
 from cascades.errors import RuleError
 
 WELLS = ("cubic", "none", "table")
+TINY = 1e-300
 JSON_FORMAT = "cascades calcium rule 1"
 
 
@@ -100,22 +101,32 @@ class WellTable:
         _check_table("well table", self.rho, self.drift)
 
 
+def saturation(x: float, half: float) -> float:
+    """s(x, half) of an enzyme's rate, 1 where x = 1; below 0 as at 0."""
+    return 1.0 if math.isinf(half) else (1.0 + half) / (max(x, 0.0) + half)
+
+
 @dataclass(frozen=True)
 class PhosphataseFilter:
     """Depression through a phosphatase m that follows calcium slowly:
 
-        m' = on(c) (1 - m) - off(c) m,    depression rate = gain m
+        m'   = on(c) (1 - m) - off(c) m s(m, half_m)
+        rho' = ... - gain m rho s(rho, half_rho),    s(x, half) = (1 + half) / (x + half)
 
-    with rates [1/s] at increasing `calcium` [uM], linear between rows and constant beyond them.
+    with rates [1/s] at increasing `calcium` [uM], linear between rows and constant beyond them.  Both
+    reactions are those of an enzyme, which saturates where its substrate is above `half` (Goldbeter &
+    Koshland 1981, PNAS 78:6840); where `half` is infinite, s is 1.
     """
 
     gain: float
     calcium: tuple[float, ...]
     on: tuple[float, ...]
     off: tuple[float, ...]
+    half_rho: float = math.inf
+    half_m: float = math.inf
 
     def __post_init__(self) -> None:
-        _check("phosphatase filter", self, not_negative=("gain",))
+        _check("phosphatase filter", self, positive=("half_rho", "half_m"), not_negative=("gain",))
         _check_table("phosphatase filter", self.calcium, self.on, self.off)
         if min(*self.on, *self.off) < 0.0:
             raise RuleError("phosphatase filter", "a rate is negative")
@@ -124,10 +135,28 @@ class PhosphataseFilter:
         """The rates on and off [1/s] at `calcium` [uM]."""
         return np.interp(calcium, self.calcium, self.on), np.interp(calcium, self.calcium, self.off)
 
-    def resting(self, calcium: float) -> float:
+    def resting(self, calcium: Any) -> Any:
         """The phosphatase [0 to 1] in equilibrium with `calcium` [uM]."""
         on, off = self.at(calcium)
-        return float(on / (on + off)) if on + off > 0.0 else 0.0
+        if math.isinf(self.half_m):
+            return on / np.maximum(on + off, TINY)
+        # on (1 - m)(m + half) = off (1 + half) m
+        b = off * (1.0 + self.half_m) - on * (1.0 - self.half_m)
+        root = np.hypot(b, 2.0 * on * math.sqrt(self.half_m))
+        small, large = (
+            2.0 * on * self.half_m / np.maximum(b + root, TINY),
+            (root - b) / np.maximum(2.0 * on, TINY),
+        )
+        return np.where(b > 0.0, small, large)[()]
+
+    def depression(self, m: float, rho: float) -> float:
+        """The rate [1/s] at which `rho` is depressed, per unit of it."""
+        return self.gain * m * saturation(rho, self.half_rho)
+
+    def drift(self, calcium: float, m: float) -> float:
+        """m' [1/s]."""
+        on, off = self.at(calcium)
+        return float(on * (1.0 - m) - off * m * saturation(m, self.half_m))
 
 
 @dataclass(frozen=True)

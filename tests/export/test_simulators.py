@@ -97,6 +97,9 @@ def test_brian2_noise(trains, simulator, tmp_path):
 
 CLOCKED = {name: RULES[name] for name in ("even well", "graded in a well", "rest and well")}
 CLOCKED["filter"] = FILTERED
+CLOCKED["saturating filter"] = dataclasses.replace(
+    FILTERED, filter=dataclasses.replace(FILTERED.filter, half_rho=0.1, half_m=0.2)
+)
 
 
 def assert_first_order(steps, errors):

@@ -44,6 +44,11 @@ FILTERED = dataclasses.replace(
 )
 
 
+SATURATING = dataclasses.replace(
+    CORTICAL, filter=dataclasses.replace(FILTERED.filter, half_rho=0.05, half_m=0.2)
+)
+
+
 @pytest.fixture(scope="module")
 def trains():
     rng = np.random.default_rng(1)
@@ -51,7 +56,9 @@ def trains():
     return spikes[:5], spikes[5:]
 
 
-@pytest.mark.parametrize("rule", [*RULES.values(), FILTERED], ids=[*RULES, "filtered"])
+@pytest.mark.parametrize(
+    "rule", [*RULES.values(), FILTERED, SATURATING], ids=[*RULES, "filtered", "saturating"]
+)
 def test_double_precision_equals_the_reference(rule, trains):
     times = np.array([700.0, 3000.0, 5000.0])
     found = replay(rule, *trains, duration=5000.0, times=times, efficacy=0.3).efficacies

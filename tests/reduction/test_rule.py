@@ -17,6 +17,7 @@ from cascades.reduction.rule import CalciumRule, CalciumTrace, PhosphataseFilter
 
 INTEGRATION = 2e-7  # of the scipy solution that is compared with
 GRADED = 5e-6  # Runge-Kutta across the kinks of a table
+AT_REST = 1e-12  # [1/s] of rounding
 
 TRACE = CalciumTrace(rest=0.1, pre=0.8, post=1.1, tau=0.05, delay=0.01)
 STEPS = CalciumRule(0.4, 0.9, 0.8, 2.5, 3.0, rho_star=0.35, calcium=TRACE)
@@ -30,6 +31,9 @@ RULES = {
     "graded, cubic": dataclasses.replace(STEPS, rates=TABLE),
     "graded, table, filter": dataclasses.replace(
         STEPS, rates=TABLE, well="table", well_table=WELL, filter=FILTER
+    ),
+    "saturating filter": dataclasses.replace(
+        STEPS, rates=TABLE, filter=dataclasses.replace(FILTER, half_rho=0.05, half_m=0.2)
     ),
     "published": published_rule("cortical slice"),
 }
@@ -48,7 +52,10 @@ def integrated(rule: CalciumRule, rho: float) -> np.ndarray:
         calcium = trace.rest + excess * math.exp(-(t - start) / trace.tau)
         up, down = rule.rates_at(calcium)
         on, off = rule.filter.at(calcium) if rule.filter else (0.0, 0.0)
-        down = rule.filter.gain * y[1] if rule.filter else down
+        if rule.filter:
+            half, half_m = rule.filter.half_rho, rule.filter.half_m
+            down = rule.filter.gain * y[1] * ((1 + half) / (y[0] + half) if math.isfinite(half) else 1.0)
+            off *= (1 + half_m) / (y[1] + half_m) if math.isfinite(half_m) else 1.0
         return [up * (1 - y[0]) - down * y[0] + float(rule.drift_at_rest(y[0])), on * (1 - y[1]) - off * y[1]]
 
     excess = 0.0
@@ -76,6 +83,21 @@ def test_replay_is_the_solution(name, rho):
     rule = RULES[name]
     tolerance = GRADED if rule.rates else INTEGRATION
     assert_allclose(rule.replay(PRE, POST, TIMES, rho=rho), integrated(rule, rho), atol=tolerance)
+
+
+@pytest.mark.parametrize("half_m", [1e-3, 0.2, 5.0, 1e6, math.inf])
+def test_a_resting_phosphatase_does_not_move(half_m):
+    still = dataclasses.replace(FILTER, half_m=half_m)
+    calcium = np.array([0.1, 0.3, 0.5, 1.0])
+    for c, m in zip(calcium, still.resting(calcium), strict=True):
+        assert 0.0 <= m <= 1.0
+        assert abs(still.drift(c, m)) < AT_REST
+
+
+def test_a_phosphatase_without_rates_rests_at_zero():
+    for half_m in (0.2, math.inf):
+        idle = PhosphataseFilter(1.0, (0.0, 1.0), (0.0, 0.0), (0.0, 0.0), half_m=half_m)
+        assert idle.resting(0.5) == 0.0
 
 
 def test_replay_does_not_depend_on_the_readings():
