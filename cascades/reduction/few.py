@@ -32,7 +32,9 @@ Replay = Callable[[Jumps, float], tuple[np.ndarray, np.ndarray]]
 def few_equations(manifold: SlowManifold, tau: float, tolerance: float = TOLERANCE) -> Replay:
     """A function of (jumps, rest) that gives efficacies as `replay_cases` does, for calcium that decays
     with `tau` [s]."""
-    kernel = _compiled(manifold.factors, manifold.kept_rates, manifold.kept, manifold.sensors.names)
+    kernel = _compiled(
+        manifold.factors, manifold.kept_rates, manifold.kept, manifold.sensors.names, 1 + manifold.corrections
+    )
     logs = np.log(manifold.excess)
     sensor = _cumulated(manifold.sensor_values, logs)
     scale = np.maximum(np.abs(manifold.start[:, 1 + manifold.corrections :]).max(axis=0), 1e-12)
@@ -51,9 +53,13 @@ def few_equations(manifold: SlowManifold, tau: float, tolerance: float = TOLERAN
 
 @lru_cache(maxsize=8)
 def _compiled(
-    factors: tuple[Expr, ...], kept_rates: tuple[Expr, ...], kept: tuple[str, ...], sensors: tuple[str, ...]
+    factors: tuple[Expr, ...],
+    kept_rates: tuple[Expr, ...],
+    kept: tuple[str, ...],
+    sensors: tuple[str, ...],
+    coordinates: int,
 ) -> Any:
-    """The loop over cases for these formulas; one for all manifolds of a block."""
+    """The loop over cases for these formulas."""
     where = {n: f"r[{i}]" for i, n in enumerate(kept)} | {U.name: "u"}
     where |= {n: f"s[{i}]" for i, n in enumerate(sensors)}
     slopes = gradients(kept_rates, kept)
@@ -61,6 +67,7 @@ def _compiled(
         compiled_function(factors, where, "u, r, s"),
         compiled_function(kept_rates, where, "u, r, s"),
         compiled_function([row.get(n, ZERO) for row in slopes for n in kept], where, "u, r, s"),
+        (len(factors), coordinates, len(kept)),
     )
 
 
@@ -71,13 +78,15 @@ def _cumulated(table: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((*table.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
 
 
-def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
-    """The loop over cases, for one model's factors and kept states."""
+def _kernel(factors: Any, rates: Any, jacobian: Any, sizes_of: tuple[int, int, int]) -> Any:
+    """The loop over cases, for one model's factors and kept states; their numbers are constants, so that the
+    loops over them are unrolled."""
+    n_factors, n_block, n_kept = sizes_of
 
     @njit(nogil=True, **FAST)
     def slow(y, r, s, push, pull, top, phi, out, along):  # type: ignore[no-untyped-def]
         """(rho, z)' at kept states r and sensors s, and its derivatives along z in the columns of `along`."""
-        c, n = push.shape[2], push.shape[1]
+        c, n = n_block, push.shape[1]
         rho = min(max(y[0], 0.0), top)
         factors(rho, r, s, phi)
         k = min(int(math.sqrt(rho / top) * (n - 1)), n - 2)
@@ -85,11 +94,11 @@ def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
         part = min((y[0] - low) / (high - low), 2.0)
         for i in range(c):
             value = 0.0
-            for m in range(phi.size):
+            for m in range(n_factors):
                 value += phi[m] * (push[m, k, i] + part * (push[m, k + 1, i] - push[m, k, i]))
             for b in range(c - 1):
                 pulled = 0.0
-                for m in range(phi.size):
+                for m in range(n_factors):
                     pulled += phi[m] * (pull[m, k, i, b] + part * (pull[m, k + 1, i, b] - pull[m, k, i, b]))
                 along[i, 1 + b] = pulled
                 value += pulled * y[1 + b]
@@ -98,7 +107,7 @@ def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
     @njit(nogil=True, **FAST)
     def keep(r, rho, h, s, scale, w, flat, a, middle, new):  # type: ignore[no-untyped-def]
         """ROS2 for the kept states; their mean and their new values, and the error relative to `scale`."""
-        k = r.size
+        k = n_kept
         k1, k2, f, t = w[0], w[1], w[2], w[3]
         jacobian(rho, r, s, flat)
         rates(rho, r, s, f)
@@ -124,7 +133,7 @@ def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
     @njit(nogil=True, **FAST)
     def move(y, r, h, s, push, pull, top, w, phi, a, along, new):  # type: ignore[no-untyped-def]
         """ROS2 for the block at kept states r; the error of the efficacy."""
-        c = y.size
+        c = n_block
         k1, k2, f, t = w[0], w[1], w[2], w[3]
         for i in range(c):
             t[i] = y[i]
@@ -152,11 +161,11 @@ def _kernel(factors: Any, rates: Any, jacobian: Any) -> Any:
     def run(  # type: ignore[no-untyped-def]
         times, sizes, offset, end, rest, span, sensor, resting, push, pull, top, start, scale, tolerance, out
     ):
-        tau, lowest, c, k = span[2], span[0], push.shape[2], scale.size
+        tau, lowest, c, k = span[2], span[0], n_block, n_kept
         widest = max(c, k, 1)
         s, y, r = np.empty(sensor.shape[0]), np.empty((2, c)), np.empty(k)
         new_y, new_r, middle = np.empty((2, c)), np.empty(k), np.empty(k)
-        w, phi = np.zeros((4, widest)), np.empty(push.shape[0])
+        w, phi = np.zeros((4, widest)), np.empty(n_factors)
         flat, a, along = np.empty(max(k * k, 1)), np.empty((widest, widest)), np.empty((c, c))
         for case in range(end.size):
             n = offset[case + 1] - offset[case]
