@@ -11,7 +11,17 @@ import numpy as np
 from cascades.reduction.answers import Answers
 
 TRAINING, VALIDATION, ALL = "training", "validation", "all held out"
-COLUMNS = ("cases", "r2", "rmse", "worst", "outcome_accuracy", "no_change", "majority", "margin")
+COLUMNS = (
+    "cases",
+    "r2",
+    "rmse",
+    "worst",
+    "outcome_accuracy",
+    "no_change",
+    "majority",
+    "margin",
+    "worst_case",
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,14 @@ class Certificate:
         scores = {name: {c: getattr(s, c) for c in COLUMNS} for name, s in self.rows()}
         notes = list(self.notes)
         return {"families": scores, "domain": dict(self.domain), "converged": self.converged, "notes": notes}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Certificate:
+        """What `as_dict` gave."""
+        scores = {name: Score(**numbers) for name, numbers in plain["families"].items()}
+        training, validation, overall = (scores.pop(name) for name in (TRAINING, VALIDATION, ALL))
+        domain, notes = dict(plain["domain"]), tuple(plain["notes"])
+        return cls(scores, overall, training, validation, domain, plain["converged"], notes)
 
 
 def score(answer: Answers, end: np.ndarray, final: np.ndarray, rho_star: float, usual: bool) -> Score:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cascades.errors import RuleError, UnknownName
-from cascades.reduction.rule import CalciumRule, CalciumTrace
+from cascades.reduction.certificate import Certificate
+from cascades.reduction.rule import CalciumRule, CalciumTrace, plain, unplain
 
 if TYPE_CHECKING:
     from cascades.compiler.compiled import CompiledModel
-    from cascades.reduction.certificate import Certificate
     from cascades.reduction.manifold import SlowManifold
     from cascades.solvers import Solver
 
+JSON_FORMAT = "cascades rule ladder 1"
 Report = Callable[[str, float], None]
 
 
@@ -24,7 +26,8 @@ Report = Callable[[str, float], None]
 class Level:
     """One simplification.
 
-    rule : a CalciumRule, or a SlowManifold of few equations
+    rule : a CalciumRule, or a SlowManifold of few equations (None in a ladder that was read from a file,
+        which holds rules only)
     certificate : how right it is
     cost : float
         Seconds of computing per run of one held-out protocol.
@@ -33,7 +36,7 @@ class Level:
     """
 
     name: str
-    rule: CalciumRule | SlowManifold
+    rule: CalciumRule | SlowManifold | None
     certificate: Certificate
     cost: float
     fitted: int = 0
@@ -83,25 +86,21 @@ class RuleLadder(Sequence[Level]):
         """The chosen level's rule if it is a CalciumRule, else the most accurate one that is."""
         if isinstance(self.chosen.rule, CalciumRule):
             return self.chosen.rule
-        return self._best([level for level in self.levels if isinstance(level.rule, CalciumRule)])
+        return self._best(lambda rule: True)
 
     @property
     def network_rule(self) -> CalciumRule:
         """The same for networks, which keep one variable per synapse: without a phosphatase filter."""
         if self.rule.filter is None:
             return self.rule
-        return self._best(
-            [v for v in self.levels if isinstance(v.rule, CalciumRule) and v.rule.filter is None]
-        )
+        return self._best(lambda rule: rule.filter is None)
 
-    @staticmethod
-    def _best(levels: list[Level]) -> CalciumRule:
-        if not levels:
+    def _best(self, will_do: Callable[[CalciumRule], bool]) -> CalciumRule:
+        """The rule with the fewest wrong outcomes of those that will do."""
+        rules = [(v, v.rule) for v in self.levels if isinstance(v.rule, CalciumRule) and will_do(v.rule)]
+        if not rules:
             raise RuleError("ladder", "none of its levels is a CalciumRule that will do")
-        best = min(levels, key=_misses).rule
-        if not isinstance(best, CalciumRule):
-            raise RuleError("ladder", "none of its levels is a CalciumRule")
-        return best
+        return min(rules, key=lambda pair: _misses(pair[0]))[1]
 
     def __str__(self) -> str:
         """The certificate of every level, in one table, and what it costs."""
@@ -131,11 +130,8 @@ class RuleLadder(Sequence[Level]):
         return self.tolerance is not None and self.chosen.certificate.validation.rmse <= self.tolerance
 
     def to_json(self) -> str:
-        """Every number of every certificate, and the rules, as JSON."""
-        import json
-
-        from cascades.reduction.rule import _plain
-
+        """Every number of every certificate, and the rules, as JSON; `from_json` gives them back to the
+        last bit.  `details` and slow manifolds are not in it."""
         levels = [
             {
                 "name": level.name,
@@ -147,6 +143,7 @@ class RuleLadder(Sequence[Level]):
             for level in self.levels
         ]
         whole = {
+            "format": JSON_FORMAT,
             "chosen": self.chosen.name,
             "tolerance": self.tolerance,
             "full_cost": self.full_cost,
@@ -154,7 +151,33 @@ class RuleLadder(Sequence[Level]):
             "notes": list(self.notes),
             "levels": levels,
         }
-        return json.dumps(_plain(whole), indent=1)
+        return json.dumps(plain(whole), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> RuleLadder:
+        """Raises RuleError if the text is not a ladder that `to_json` wrote."""
+        try:
+            whole = json.loads(text)
+            if whole.pop("format", None) != JSON_FORMAT:
+                raise RuleError("ladder file", f"not a {JSON_FORMAT!r} file")
+            rules = [json.dumps(level["rule"]) if level["rule"] else None for level in whole["levels"]]
+            whole = unplain(whole)
+            levels = tuple(
+                Level(
+                    level["name"],
+                    CalciumRule.from_json(rule) if rule else None,
+                    Certificate.from_dict(level["certificate"]),
+                    level["cost"],
+                    level["fitted"],
+                )
+                for level, rule in zip(whole.pop("levels"), rules, strict=True)
+            )
+            (chosen,) = [level for level in levels if level.name == whole["chosen"]]
+            return cls(**{**whole, "levels": levels, "chosen": chosen})
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            if isinstance(error, RuleError):
+                raise
+            raise RuleError("ladder file", f"not a ladder of rules: {error}") from error
 
 
 def derive_rule(

@@ -257,7 +257,7 @@ def thresholds_of(known: Derivation, fits: Mapping[str, Fit]) -> dict[str, Any]:
                 ends = profile_interval(found, number, known.objective)
                 entry[f"effective {number}, 95 %"] = tuple(known.setting.threshold(x) for x in ends)
     known.progress("folds", 0.98)
-    entry["physical (folds)"] = known.folds()
+    entry["physical (folds)"] = tuple(known.folds())
     return entry
 
 

@@ -247,13 +247,13 @@ class CalciumRule:
 
     def to_json(self) -> str:
         """All of it, so that `from_json` gives an equal rule, to the last bit."""
-        return json.dumps({"format": JSON_FORMAT, **_plain(dataclasses.asdict(self))}, indent=1)
+        return json.dumps({"format": JSON_FORMAT, **plain(dataclasses.asdict(self))}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> CalciumRule:
         """Raises RuleError if the text is not a rule that `to_json` wrote."""
         try:
-            content = _unplain(json.loads(text))
+            content = unplain(json.loads(text))
             if content.pop("format", None) != JSON_FORMAT:
                 raise RuleError("rule file", f"not a {JSON_FORMAT!r} file")
             parts = {
@@ -275,11 +275,12 @@ _PARTS: dict[str, Any] = {
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as strict JSON has it: infinities by name, tuples as lists."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isinf(value):  # strict JSON has no infinity
@@ -287,13 +288,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _unplain(value: Any) -> Any:
+def unplain(value: Any) -> Any:
+    """What `plain` was given, with tuples for lists."""
     if isinstance(value, dict):
         if list(value) == ["number"] and value["number"] in _INFINITE:
             return _INFINITE[value["number"]]
-        return {k: _unplain(v) for k, v in value.items()}
+        return {k: unplain(v) for k, v in value.items()}
     if isinstance(value, list):
-        return tuple(_unplain(v) for v in value)
+        return tuple(unplain(v) for v in value)
     return value
 
 

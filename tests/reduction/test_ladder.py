@@ -241,3 +241,27 @@ def test_one_equation_that_is_no_rule_is_fitted_and_says_so(tmp_path):
     assert any("no rule" in note for note in ladder.notes)
     assert any("one resting state" in note for note in ladder.notes)
     assert "exact" not in [level.name for level in ladder]
+
+
+def test_json_round_trip_of_a_ladder_is_exact(ladder):
+    text = ladder.to_json()
+    again = type(ladder).from_json(text)
+    assert again.to_json() == text
+    assert again.chosen.name == ladder.chosen.name
+    assert again.thresholds == ladder.thresholds
+    assert again.notes == ladder.notes
+    for mine, theirs in zip(again, ladder, strict=True):
+        assert mine.rule == theirs.rule
+        assert mine.rule.provenance == json.loads(json.dumps(theirs.rule.provenance))
+        assert mine.certificate == theirs.certificate
+        assert (mine.name, mine.cost, mine.fitted) == (theirs.name, theirs.cost, theirs.fitted)
+    assert str(again) == str(ladder)
+    assert again.network_rule == ladder.network_rule
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "cascades rule ladder 1", "levels": [1]}'])
+def test_a_file_that_is_no_ladder_is_refused(text):
+    from cascades.reduction import RuleLadder
+
+    with pytest.raises(RuleError, match="ladder"):
+        RuleLadder.from_json(text)
