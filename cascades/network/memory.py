@@ -16,6 +16,8 @@ _F32, _I32, _I64, _I8 = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntTy
 _WIDE_F, _WIDE_I = (ir.VectorType(t, LANES) for t in (_F32, _I32))
 _QUAD = ir.VectorType(_F32, 4)
 RECORDS = types.Tuple((FLOATS, FLOATS, INTS, INTS))
+# The record, 0 to 15, that each lane holds after `load_records`.
+_RECORD_OF_LANE = [4 * k + q for q in range(4) for k in range(4)]
 
 
 def _address(context: Any, builder: Any, array: tuple, index: tuple, item: ir.Type) -> Any:
@@ -52,23 +54,39 @@ def store(typing, array, index, vector):  # type: ignore[no-untyped-def]
     return types.void(array, index, vector), lower
 
 
-@intrinsic
-def prefetch(typing, array, index):  # type: ignore[no-untyped-def]
-    """Ask for the cache line of array[index], as far as the second-level cache.
+def _ask_for(builder: Any, address: Any) -> None:
+    """Bring a cache line as far as the second-level cache.
 
     There are more requests under way there than a processor allows into its first level: 131 ms against 210
     for the columns of 8 million synapses in a second of biology.
     """
+    kind = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [address, *(ir.Constant(_I32, n) for n in (0, 2, 1))])
+
+
+@intrinsic
+def prefetch(typing, array, index):  # type: ignore[no-untyped-def]
+    """Ask for the cache line of array[index]."""
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         pairs: list[Any] = list(zip(values, signature.args))
-        address = _address(context, builder, pairs[0], pairs[1], _I8)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [address, *(ir.Constant(_I32, n) for n in (0, 2, 1))])
+        _ask_for(builder, _address(context, builder, pairs[0], pairs[1], _I8))
         return context.get_dummy_value()
 
     return types.void(array, index), lower
+
+
+@intrinsic
+def prefetch_records(typing, array, column, index):  # type: ignore[no-untyped-def]
+    """Ask for the records column[index : index + 16]."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        for address in _listed_addresses(context, builder, signature, values):
+            _ask_for(builder, builder.bitcast(address, _I8.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(array, column, index), lower
 
 
 @intrinsic
@@ -104,12 +122,16 @@ def scatter_floats(typing, array, index, vector):  # type: ignore[no-untyped-def
 
 @intrinsic
 def add_at(typing, array, index, vector):  # type: ignore[no-untyped-def]
-    """array[index] += vector, lane by lane in order, so that equal indices add up."""
+    """array[index] += vector, one after the other, so that equal indices add up.
+
+    The order is that of the records which `load_records` brought in: a sum does not depend on where a vector
+    begins, hence not on how many threads share a row.
+    """
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         start = context.make_array(signature.args[0])(context, builder, values[0]).data
-        for lane in range(LANES):
-            number = ir.Constant(_I32, lane)
+        for record in range(LANES):
+            number = ir.Constant(_I32, _RECORD_OF_LANE.index(record))
             offset = builder.sext(builder.extract_element(values[1], number), _I64)
             place = builder.gep(start, [offset])
             builder.store(
@@ -128,8 +150,6 @@ _INTERLEAVE_LOW = [4 * q + k for q in range(4) for k in (0, 16, 1, 17)]
 _INTERLEAVE_HIGH = [4 * q + k for q in range(4) for k in (2, 18, 3, 19)]
 _PAIRS_LOW = [4 * q + k for q in range(4) for k in (0, 1, 16, 17)]
 _PAIRS_HIGH = [4 * q + k for q in range(4) for k in (2, 3, 18, 19)]
-# Record held by lane q after the way in by `gather_records` and `load_records`.
-_RECORD_OF_LANE = [4 * k + q for q in range(4) for k in range(4)]
 
 
 def _shuffle(builder: Any, a: Any, b: Any, order: Sequence[int]) -> Any:
@@ -165,6 +185,22 @@ def _item_addresses(context: Any, builder: Any, array: tuple, index: Any, shift:
     for lane in range(LANES):
         number = builder.sext(builder.extract_element(index, ir.Constant(_I32, lane)), _I64)
         place = builder.gep(start, [builder.shl(number, ir.Constant(_I64, shift))])
+        addresses.append(builder.bitcast(place, _QUAD.as_pointer()))
+    return addresses
+
+
+def _listed_addresses(context: Any, builder: Any, signature: Any, values: Any) -> list[Any]:
+    """Addresses of the records column[index : index + 16]; arguments are (array, column, index).
+
+    The numbers come one by one: taking them out of a vector costs more than the records themselves.
+    """
+    array, column, index = list(zip(values, signature.args))[:3]
+    start = builder.bitcast(context.make_array(array[1])(context, builder, array[0]).data, _I8.as_pointer())
+    numbers = _address(context, builder, column, index, _I32)
+    addresses = []
+    for lane in range(LANES):
+        number = builder.sext(builder.load(builder.gep(numbers, [ir.Constant(_I64, lane)]), align=4), _I64)
+        place = builder.gep(start, [builder.shl(number, ir.Constant(_I64, 4))])
         addresses.append(builder.bitcast(place, _QUAD.as_pointer()))
     return addresses
 
@@ -206,6 +242,59 @@ def store_records(typing, array, index, u, rho, last, target):  # type: ignore[n
     return types.void(array, index, u, rho, last, target), lower
 
 
+def _rest_masks(builder: Any, count: Any) -> list[Any]:
+    """Per quarter, which of its floats belong to the first `count` of sixteen records."""
+    undefined = ir.Constant(_WIDE_I, ir.Undefined)
+    first = builder.insert_element(undefined, builder.trunc(count, _I32), ir.Constant(_I32, 0))
+    limit = builder.shuffle_vector(first, undefined, ir.Constant(_WIDE_I, [0] * LANES))
+    records = (ir.Constant(_WIDE_I, [4 * q + k // 4 for k in range(LANES)]) for q in range(4))
+    return [builder.icmp_signed("<", r, limit) for r in records]
+
+
+def _rest(context: Any, builder: Any, signature: Any, values: Any) -> tuple[list[Any], list[Any], Any]:
+    """(addresses, masks) of the quarters from record `first` to `last` - 1; the index of the last record."""
+    array, first, last = list(zip(values, signature.args))[:3]
+    first_64, last_64 = (context.cast(builder, *x, types.int64) for x in (first, last))
+    addresses = _quarter_addresses(context, builder, array, (first_64, types.int64))
+    masks = _rest_masks(builder, builder.sub(last_64, first_64))
+    return addresses, masks, builder.sub(last_64, ir.Constant(_I64, 1))
+
+
+@intrinsic
+def load_rest(typing, array, first, last):  # type: ignore[no-untyped-def]
+    """The records first ... last - 1, sixteen at most, in the order of `load_records`; lanes beyond repeat
+    the last."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses, masks, final = _rest(context, builder, signature, values)
+        offset = builder.shl(final, ir.Constant(_I64, 2))
+        place = _address(context, builder, (values[0], signature.args[0]), (offset, types.int64), _QUAD)
+        record = builder.load(place, align=4)
+        repeated = _shuffle(builder, record, record, [0, 1, 2, 3] * 4)
+        kind = ir.FunctionType(_WIDE_F, [addresses[0].type, _I32, masks[0].type, _WIDE_F])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v16f32.p0")
+        align = ir.Constant(_I32, 4)
+        quarters = [builder.call(function, [a, align, m, repeated]) for a, m in zip(addresses, masks)]
+        return _to_fields(context, builder, quarters)
+
+    return RECORDS(array, first, last), lower
+
+
+@intrinsic
+def store_rest(typing, array, first, last, u, rho, seen, target):  # type: ignore[no-untyped-def]
+    """The way back of `load_rest`: nothing beyond the last record is touched."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses, masks, _ = _rest(context, builder, signature, values)
+        kind = ir.FunctionType(ir.VoidType(), [_WIDE_F, addresses[0].type, _I32, masks[0].type])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.store.v16f32.p0")
+        for address, mask, quarter in zip(addresses, masks, _to_quarters(builder, values[3:])):
+            builder.call(function, [quarter, address, ir.Constant(_I32, 4), mask])
+        return context.get_dummy_value()
+
+    return types.void(array, first, last, u, rho, seen, target), lower
+
+
 @intrinsic
 def record_numbers(typing):  # type: ignore[no-untyped-def]
     """The record, 0 to 15, that each lane holds after `load_records`."""
@@ -224,17 +313,44 @@ def gather_records(typing, array, index):  # type: ignore[no-untyped-def]
     return RECORDS(array, index), lower
 
 
+def _scatter_quarters(builder: Any, quarters: Sequence[Any], addresses: Sequence[Any]) -> None:
+    """The way back of `_gather_quarters`; of equal addresses the last lane counts."""
+    for lane, address in enumerate(addresses):
+        first = 4 * (lane // 4)
+        item = _shuffle(builder, quarters[lane % 4], quarters[lane % 4], range(first, first + 4))
+        builder.store(item, address, align=4)
+
+
+@intrinsic
+def gather_listed(typing, array, column, index):  # type: ignore[no-untyped-def]
+    """The records column[index : index + 16] as (u, rho, last, target), lane by lane."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses = _listed_addresses(context, builder, signature, values)
+        return _to_fields(context, builder, _gather_quarters(builder, addresses))
+
+    return RECORDS(array, column, index), lower
+
+
+@intrinsic
+def scatter_listed(typing, array, column, index, u, rho, last, target):  # type: ignore[no-untyped-def]
+    """The way back of `gather_listed`."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses = _listed_addresses(context, builder, signature, values)
+        _scatter_quarters(builder, _to_quarters(builder, values[3:]), addresses)
+        return context.get_dummy_value()
+
+    return types.void(array, column, index, u, rho, last, target), lower
+
+
 @intrinsic
 def scatter_records(typing, array, index, u, rho, last, target):  # type: ignore[no-untyped-def]
     """The way back of `gather_records`; of equal indices the last lane counts."""
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array = (values[0], signature.args[0])
-        quarters = _to_quarters(builder, values[2:])
-        for lane, address in enumerate(_item_addresses(context, builder, array, values[1], 4)):
-            first = 4 * (lane // 4)
-            item = _shuffle(builder, quarters[lane % 4], quarters[lane % 4], range(first, first + 4))
-            builder.store(item, address, align=4)
+        addresses = _item_addresses(context, builder, (values[0], signature.args[0]), values[1], 4)
+        _scatter_quarters(builder, _to_quarters(builder, values[2:]), addresses)
         return context.get_dummy_value()
 
     return types.void(array, index, u, rho, last, target), lower

@@ -18,13 +18,18 @@ from cascades.network.flow import INLINE
 from cascades.network.memory import (
     add_at,
     gather_ints,
+    gather_listed,
     gather_records,
     load_ints,
     load_records,
+    load_rest,
     prefetch,
+    prefetch_records,
     record_numbers,
+    scatter_listed,
     scatter_records,
     store_records,
+    store_rest,
 )
 from cascades.network.vectors import LANES, choose, floats, from_bits, ints, lane_numbers, lesser_int
 from cascades.network.visit import note_slow, raised, visited
@@ -46,23 +51,24 @@ def row_jumps(rule, records, first, last, now):  # type: ignore[no-untyped-def]
         store_records(records, np.uint64(j), raised(u, rule.calcium.pre), rho, ints(now), target)
         j += LANES
     if j < last:
-        # lanes past the end repeat the last synapse: the same numbers are written again
-        index = lesser_int(lane_numbers() + j, last - 1)
-        u, rho, seen, target = gather_records(records, index)
+        # lanes past the end repeat the last synapse
+        index = lesser_int(record_numbers() + j, last - 1)
+        u, rho, seen, target = load_rest(records, j, last)
         u, rho = visited(rule, u, rho, seen, now, target, index)
         note_slow(rule.shape, rule.calcium.tick, index, seen, now, rule.calcium.pre)
-        scatter_records(records, index, raised(u, rule.calcium.pre), rho, ints(now), target)
+        store_rest(records, j, last, raised(u, rule.calcium.pre), rho, ints(now), target)
 
 
 @part_of_kernel
 def row_holds(rule, records, first, last, now):  # type: ignore[no-untyped-def]
     """Bring the synapses first ... last - 1 to tick `now`."""
     for j in range(first, last, LANES):
-        index = lesser_int(lane_numbers() + j, last - 1)
-        u, rho, seen, target = gather_records(records, index)
+        end = min(j + LANES, last)
+        index = lesser_int(record_numbers() + j, end - 1)
+        u, rho, seen, target = load_rest(records, j, end)
         u, rho = visited(rule, u, rho, seen, now, target, index)
         note_slow(rule.shape, rule.calcium.tick, index, seen, now, np.float32(0.0))
-        scatter_records(records, index, u, rho, ints(now), target)
+        store_rest(records, j, end, u, rho, ints(now), target)
 
 
 @part_of_kernel
@@ -78,11 +84,11 @@ def row_transmits(rule, records, first, last, now, weight, scale, onto):  # type
         add_at(onto, target, scaled(scale, rho * weight, target))
         j += LANES
     if j < last:
-        index = lesser_int(lane_numbers() + j, last - 1)
-        u, rho, seen, target = gather_records(records, index)
+        index = lesser_int(record_numbers() + j, last - 1)
+        u, rho, seen, target = load_rest(records, j, last)
         u, rho = visited(rule, u, rho, seen, now, target, index)
         given = scaled(scale, rho * weight, target)
-        add_at(onto, target, choose(lane_numbers() + j < last, given, floats(0.0)))
+        add_at(onto, target, choose(record_numbers() + j < last, given, floats(0.0)))
 
 
 def scaled(scale, strength, target):  # type: ignore[no-untyped-def]
@@ -107,20 +113,37 @@ def row_ahead(records, first, last):  # type: ignore[no-untyped-def]
 @part_of_kernel
 def column_ahead(records, column, first, last):  # type: ignore[no-untyped-def]
     """Ask for the first records of a column that is visited soon."""
-    for j in range(first, min(first + AHEAD, last)):
+    ask(records, column, first, min(first + AHEAD, last))
+
+
+@part_of_kernel
+def ask(records, column, first, last):  # type: ignore[no-untyped-def]
+    """Ask for the records column[first:last]."""
+    j = first
+    while j + LANES <= last:
+        prefetch_records(records, column, np.uint64(j))
+        j += LANES
+    while j < last:
         prefetch(records, np.uint64(4) * np.uint64(column[np.uint64(j)]))
+        j += 1
 
 
 @part_of_kernel
 def column_jumps(rule, records, column, first, last, now):  # type: ignore[no-untyped-def]
     """Calcium of the synapses column[first:last] jumps as after a postsynaptic spike."""
-    for j in range(first, last, LANES):
-        for ahead in range(j + AHEAD, min(j + AHEAD + LANES, last)):
-            prefetch(records, np.uint64(4) * np.uint64(column[np.uint64(ahead)]))
-        if j + LANES <= last:
-            index = load_ints(column, np.uint64(j))
-        else:
-            index = gather_ints(column, lesser_int(lane_numbers() + j, last - 1))
+    j = first
+    while j + LANES <= last:
+        ask(records, column, j + AHEAD, min(j + AHEAD + LANES, last))
+        index = load_ints(column, np.uint64(j))
+        u, rho, seen, target = gather_listed(records, column, np.uint64(j))
+        u, rho = visited(rule, u, rho, seen, now, target, index)
+        note_slow(rule.shape, rule.calcium.tick, index, seen, now, rule.calcium.post)
+        u = raised(u, rule.calcium.post)
+        scatter_listed(records, column, np.uint64(j), u, rho, ints(now), target)
+        j += LANES
+    if j < last:
+        # lanes past the end repeat the last synapse: the same numbers are written again
+        index = gather_ints(column, lesser_int(lane_numbers() + j, last - 1))
         u, rho, seen, target = gather_records(records, index)
         u, rho = visited(rule, u, rho, seen, now, target, index)
         note_slow(rule.shape, rule.calcium.tick, index, seen, now, rule.calcium.post)
@@ -130,13 +153,18 @@ def column_jumps(rule, records, column, first, last, now):  # type: ignore[no-un
 @compiled
 def settle(rule, records, now):  # type: ignore[no-untyped-def]
     """Bring every synapse to tick `now`."""
-    count = records.size // 4
-    for j in range(0, count, LANES):
-        index = lesser_int(lane_numbers() + j, count - 1)
-        u, rho, seen, target = gather_records(records, index)
-        u, rho = visited(rule, u, rho, seen, now, target, index)
-        note_slow(rule.shape, rule.calcium.tick, index, seen, now, np.float32(0.0))
-        scatter_records(records, index, u, rho, ints(now), target)
+    row_holds(rule, records, 0, records.size // 4, now)
+
+
+@compiled
+def onto(low, high, ticks, neurons, is_pre):  # type: ignore[no-untyped-def]
+    """(ticks, neurons, is_pre) of the jumps that reach synapses onto the neurons low ... high - 1."""
+    found = (np.empty_like(ticks), np.empty_like(neurons), np.empty_like(is_pre))
+    count = 0
+    for e in range(ticks.size):
+        found[0][count], found[1][count], found[2][count] = ticks[e], neurons[e], is_pre[e]
+        count += is_pre[e] or low <= neurons[e] < high
+    return found[0][:count], found[1][:count], found[2][:count]
 
 
 @compiled

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHARD = 1 << 18  # synapses replayed together: 4 MB stay in the cache
+SHORTEST_ROW = 48  # synapses of a presynaptic neuron in one shard, on average: three full vectors
 NOISE = 0
 
 
@@ -247,39 +248,51 @@ def events(
 
 class Player:
     """Synapses in rows and columns, ready to be played; `order` is where each record stood in the
-    description."""
+    description.
+
+    They lie in shards of postsynaptic neurons, each in one piece of memory, which are played one after the
+    other: one shard stays in the cache.  A number of shards that is not given is as large as pays.
+    """
 
     def __init__(
-        self, sources: np.ndarray, targets: np.ndarray, n_pre: int, n_post: int, efficacy: np.ndarray
+        self,
+        sources: np.ndarray,
+        targets: np.ndarray,
+        n_pre: int,
+        n_post: int,
+        efficacy: np.ndarray,
+        shards: int | None = None,
     ) -> None:
         from cascades.network import wiring
 
         senders, receivers = sources.astype(np.int32), targets.astype(np.int32)
-        offsets, self.order = wiring.rows(senders, receivers, n_pre, n_post)
+        size = receivers.size
+        if shards is None:
+            shards = max(1, min(-(-size // SHARD), size // max(n_pre, 1) // SHORTEST_ROW))
+        ends, _ = wiring.order_by(receivers, n_post)
+        # equal shares of synapses, cut between postsynaptic neurons
+        self.edges = np.searchsorted(ends, np.arange(shards + 1) * size // shards, "left").astype(np.int32)
+        self.edges[0], self.edges[-1] = 0, n_post
+        shard = np.searchsorted(self.edges[1:-1], receivers, "right").astype(np.int32)
+        offsets, self.order = wiring.rows(
+            shard * np.int32(n_pre) + senders, receivers, shards * n_pre, n_post
+        )
+        self.first, self.last = (x.reshape(shards, n_pre) for x in (offsets[:-1], offsets[1:]))
         receivers = receivers[self.order]
         self.columns, self.column = wiring.order_by(receivers, n_post)
         self.records = wiring.make_records(np.asarray(efficacy, np.float32)[self.order], receivers)
-        shards = max(1, -(-sources.size // SHARD))
-        # equal shares of synapses, cut between postsynaptic neurons
-        goals = np.arange(shards + 1) * sources.size // shards
-        self.edges = np.searchsorted(self.columns, goals, "left").astype(np.int32)
-        self.edges[0], self.edges[-1] = 0, n_post
-        self.split = wiring.split_rows(offsets, receivers, self.edges)
 
     def play(
         self, constants: Any, ticks: np.ndarray, neurons: np.ndarray, is_pre: np.ndarray, threads: int = 1
     ) -> None:
         """Apply the jumps, one shard of postsynaptic neurons after the other or side by side."""
-        from cascades.network.passes import play
+        from cascades.network.passes import onto, play
 
         def part(k: int) -> None:
-            mine = is_pre | ((neurons >= self.edges[k]) & (neurons < self.edges[k + 1]))
-            play(
-                constants, self.records, self.split[k], self.split[k + 1], self.column, self.columns,
-                ticks[mine], neurons[mine], is_pre[mine],
-            )  # fmt: skip
+            jumps = onto(self.edges[k], self.edges[k + 1], ticks, neurons, is_pre)
+            play(constants, self.records, self.first[k], self.last[k], self.column, self.columns, *jumps)
 
-        shards = range(self.edges.size - 1)
+        shards = range(self.first.shape[0])
         if threads == 1 or len(shards) == 1:
             for k in shards:
                 part(k)

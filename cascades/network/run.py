@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cascades.errors import NetworkError
+from cascades.network.interrupt import undisturbed
 from cascades.network.network import Network
 from cascades.network.recording import Recording
 
@@ -91,9 +92,10 @@ def run_network(
     try:
         while session.tick < end:
             stop = min(end, session.tick + chunk, *_next(readings, session.tick))
-            session.advance(stop)
-            if session.tick - 1 in readings:
-                session.read()
+            with undisturbed():
+                session.advance(stop)
+                if session.tick - 1 in readings:
+                    session.read()
             if path and time.monotonic() - saved > SAVE_EVERY:
                 save(session, path)
                 saved = time.monotonic()

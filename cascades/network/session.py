@@ -33,6 +33,7 @@ class Session:
     neurons: list[np.ndarray] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     readings: list[dict[str, Any]] = field(default_factory=list)
+    _others: ThreadPoolExecutor | None = None  # threads beside this one, kept from call to call
 
     @classmethod
     def new(cls, network: Network, seed: int, threads: int) -> Session:
@@ -79,8 +80,10 @@ class Session:
 
         if b.threads == 1:
             return part(0)
-        with ThreadPoolExecutor(b.threads) as pool:
-            return max(pool.map(part, range(b.threads)))  # they all reach the same tick
+        if self._others is None:
+            self._others = ThreadPoolExecutor(b.threads - 1)
+        others = [self._others.submit(part, k) for k in range(1, b.threads)]
+        return max(part(0), *(other.result() for other in others))  # they all reach the same tick
 
     def _collect(self) -> None:
         """Take the spikes found, in the order of tick and neuron."""

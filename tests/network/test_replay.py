@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose
 
 from cascades.errors import NetworkError
 from cascades.network import replay
+from cascades.network.constants import kernel_rule
+from cascades.network.replay import Player, events
 from cascades.reduction.published import published_rule
 from cascades.reduction.rule import PhosphataseFilter, RateTable, WellTable
 
@@ -79,18 +81,34 @@ def test_single_precision_on_the_grid(rule, trains):
     assert_allclose(lanes.efficacies, exact.efficacies, atol=SINGLE, rtol=0)
 
 
-def test_single_precision_in_shards_and_threads_is_the_same(monkeypatch, trains):
+def test_single_precision_on_threads_is_the_same(monkeypatch, trains):
     rng = np.random.default_rng(2)
-    sources, targets = rng.integers(0, 5, 400), rng.integers(0, 5, 400)
+    sources, targets = rng.integers(0, 5, 600), rng.integers(0, 5, 600)
     rule = published_rule("cortical slice")  # with noise
     options = {"sources": sources, "targets": targets, "duration": 5000.0, "precision": "single", "seed": 3}
-    whole = replay(rule, *trains, **options)
-    monkeypatch.setattr(sys.modules["cascades.network.replay"], "SHARD", 100)
-    shards = replay(rule, *trains, **options)
-    threads = replay(rule, *trains, threads=2, **options)
-    assert np.array_equal(whole.efficacies, shards.efficacies)
-    assert np.array_equal(whole.efficacies, threads.efficacies)
-    assert np.unique(whole.final).size == 400  # every synapse has noise of its own
+    monkeypatch.setattr(sys.modules["cascades.network.replay"], "SHARD", 200)
+    assert Player(sources, targets, 5, 5, np.zeros(600)).first.shape == (2, 5)
+    one, two = (replay(rule, *trains, threads=threads, **options).efficacies for threads in (1, 2))
+    assert np.array_equal(one, two)
+    assert np.unique(one).size == 600  # every synapse has noise of its own
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 5])
+def test_any_number_of_shards_gives_the_same(shards, trains):
+    rng = np.random.default_rng(2)
+    sources, targets, start = rng.integers(0, 5, 400), rng.integers(0, 5, 400), rng.random(400)
+    player = Player(sources, targets, 5, 5, start, shards)
+    player.play(kernel_rule(CORTICAL, 0.1), *events(*trains, 0.1, 46))
+    found = np.empty(400)
+    found[player.order] = player.records.reshape(-1, 4)[:, 1]
+    assert player.first.shape == (shards, 5)
+    assert (np.diff(player.first.ravel()) >= 0).all() and player.last[-1, -1] == 400
+    whole = Player(sources, targets, 5, 5, start, 1)
+    whole.play(kernel_rule(CORTICAL, 0.1), *events(*trains, 0.1, 46))
+    expected = np.empty(400)
+    expected[whole.order] = whole.records.reshape(-1, 4)[:, 1]
+    assert np.array_equal(found, expected)
+    assert np.abs(found - start).max() > 0.01
 
 
 def test_single_precision_does_not_have_a_filter(trains):

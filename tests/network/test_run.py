@@ -25,6 +25,7 @@ from cascades.network import (
     run_network,
 )
 from cascades.reduction.published import published_rule
+from tests.interrupts import ctrl_c
 
 RULE = dataclasses.replace(published_rule("cortical slice"), sigma=0.0, well="none")
 NOISY = published_rule("cortical slice")
@@ -54,6 +55,18 @@ def test_same_seed_same_spikes_on_any_number_of_threads(rule):
     assert same(one, run_network(network, 300.0, seed=5))
     assert same(one, run_network(network, 300.0, seed=5, threads=2))
     assert not same(one, run_network(network, 300.0, seed=6))
+
+
+def test_neurons_are_the_same_bits_on_any_number_of_threads():
+    """Of long rows, in which sources reach a target more than once: sums go on in one order."""
+    from cascades.network.session import Session
+
+    network = balanced_network(RULE, neurons=400, inputs=200)
+    sessions = [Session.new(network, 1, threads) for threads in (1, 2)]
+    for session in sessions:
+        session.advance(1001)
+    one, two = (session.built.cells.state[:, : network.size] for session in sessions)
+    assert np.array_equal(one, two)
 
 
 def test_readings_change_nothing(small, recording):
@@ -100,6 +113,28 @@ def test_ctrl_c_keeps_what_is_done(small):
     assert not partial.complete
     assert 300.0 < partial.duration < 700.0
     assert partial.spike_times.max() <= partial.duration
+
+
+def test_ctrl_c_inside_compiled_code_loses_no_tick(small, tmp_path):
+    """What is saved after it goes on as if nothing had happened."""
+    path, duration = tmp_path / "state.npz", 20_000.0
+    whole = run_network(small, duration, seed=1)
+    reached = [0.0]
+    for _ in range(3):
+        with ctrl_c(after=0.01) as key:
+
+            def press(fraction, key=key):
+                if not key.is_alive() and not key.finished.is_set():
+                    key.start()
+
+            part = run_network(small, duration, seed=1, checkpoint=path, resume=True, progress=press)
+        assert not part.complete
+        reached.append(part.start + part.duration)
+    assert reached == sorted(set(reached)) and reached[-1] < duration
+    rest = run_network(small, duration, seed=1, checkpoint=path, resume=True, threads=2)
+    late = whole.spike_times > rest.start + 0.05
+    assert np.array_equal(rest.spike_times, whole.spike_times[late])
+    assert np.array_equal(rest.efficacies, whole.efficacies)
 
 
 def test_a_neuron_integrates_exactly():
