@@ -164,7 +164,9 @@ def kernel_rule(
     elif isinstance(shape, SlowRise):
         if isinstance(drift, Curve):
             raise NetworkError(
-                "slow rise", "graded rates need double precision; replay(..., precision='double') has both"
+                "slow rise",
+                "graded rates are tabulated along the one path on which calcium falls, and calcium that rises "
+                "slowly takes many; give the rule step thresholds, or replay(..., precision='double')",
             )
         height = shape.height(tau)
         calcium = calcium._replace(pre=f32(trace.pre * height), post=f32(trace.post * height))

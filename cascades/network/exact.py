@@ -277,9 +277,10 @@ def saturation(x, half):  # type: ignore[no-untyped-def]
 
 
 @scalar
-def slope(k, rho, m, excess, slow, at):  # type: ignore[no-untyped-def]
+def slope(k, held, rho, m, excess, slow, at):  # type: ignore[no-untyped-def]
+    """`held`: potentiation and depression rate, which steps keep between two thresholds."""
     calcium = k.rest + excess_at(k, excess, slow, at)
-    up, down = rates(k, calcium)
+    up, down = rates(k, calcium) if k.graded else held
     if k.filtered:
         on, off = phosphatase_rates(k, calcium)
         down = k.gain * m * saturation(rho, k.half_rho)
@@ -303,12 +304,13 @@ def integrated(k, rho, m, excess, slow, duration, decay):  # type: ignore[no-unt
         fastest += 1.0 / k.tau
     steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / decay, 16.0 * fastest)))
     h = duration / steps
+    held = rates(k, k.rest + excess_at(k, excess, slow, 0.5 * duration))
     for i in range(steps):
         t = i * h
-        a, p = slope(k, rho, m, excess, slow, t)
-        b, q = slope(k, rho + h / 2 * a, m + h / 2 * p, excess, slow, t + h / 2)
-        c, r = slope(k, rho + h / 2 * b, m + h / 2 * q, excess, slow, t + h / 2)
-        d, s = slope(k, rho + h * c, m + h * r, excess, slow, t + h)
+        a, p = slope(k, held, rho, m, excess, slow, t)
+        b, q = slope(k, held, rho + h / 2 * a, m + h / 2 * p, excess, slow, t + h / 2)
+        c, r = slope(k, held, rho + h / 2 * b, m + h / 2 * q, excess, slow, t + h / 2)
+        d, s = slope(k, held, rho + h * c, m + h * r, excess, slow, t + h)
         rho += h / 6 * (a + 2 * b + 2 * c + d)
         m += h / 6 * (p + 2 * q + 2 * r + s)
     return rho, m
@@ -316,10 +318,18 @@ def integrated(k, rho, m, excess, slow, duration, decay):  # type: ignore[no-unt
 
 @scalar
 def smooth(k, rho, m, excess, slow, duration):  # type: ignore[no-untyped-def]
-    """Decay of calcium with graded rates, a filter, or both."""
+    """Decay of calcium with graded rates, a filter, or both; no step goes over a threshold."""
     scale = max(k.pre, k.post, 1e-300)
     active = min(duration, fall_time(k, max(excess, GONE * scale), GONE * scale))
-    rho, m = integrated(k, rho, m, excess, slow, active, k.rise if k.rise > 0.0 else k.tau_ca)
+    now, begin = excess, 0.0
+    while begin < active:
+        end = active
+        if not k.graded:  # then calcium jumps and decays: see `calcium.check_shape`
+            for level in (k.theta_d - k.rest, k.theta_p - k.rest):
+                if excess > level > 0.0 and begin < fall_time(k, excess, level) < end:
+                    end = fall_time(k, excess, level)
+        rho, m = integrated(k, rho, m, now, slow, end - begin, k.rise if k.rise > 0.0 else k.tau_ca)
+        now, begin = excess_at(k, excess, slow, end), end
     if k.filtered:
         return integrated(k, rho, m, 0.0, 0.0, duration - active, math.inf)
     up, down = rates(k, k.rest)

@@ -4,7 +4,7 @@ Between jumps calcium decays exponentially, so the times at which it crosses a t
 In between the rates are constant: without a well the solution is an exponential, with a tabulated
 well an exponential per row of the table, with the cubic well a Taylor series of order 16 whose step
 keeps the last terms below rounding.  Graded rates and a phosphatase filter are integrated by the
-classical Runge-Kutta method in steps of 1/64 of the decay times.
+classical Runge-Kutta method in steps of 1/64 of the decay times, cut where calcium passes a step threshold.
 """
 
 from __future__ import annotations
@@ -151,11 +151,24 @@ def _graded_segment(
     trace = rule.calcium
     scale = max(trace.pre, trace.post, 1e-300)
     active = min(duration, trace.tau * math.log(max(excess / (GONE * scale), 1.0)))
-    state = _runge_kutta(rule, state, excess, active, trace.tau)
+    begin = 0.0
+    for end in _cuts(rule, excess, active):
+        state = _runge_kutta(rule, state, excess * math.exp(-begin / trace.tau), end - begin, trace.tau)
+        begin = end
     if rule.filter is None:
         up, down = (float(rate) for rate in rule.rates_at(trace.rest))
         return _flat(rule, state[0], up, down, duration - active), state[1]
     return _runge_kutta(rule, state, 0.0, duration - active, math.inf)
+
+
+def _cuts(rule: CalciumRule, excess: float, duration: float) -> list[float]:
+    """When rates jump while calcium decays, then the end: no step goes over a jump."""
+    if rule.rates is not None:
+        return [duration]
+    above = (
+        _time_above(x - rule.calcium.rest, excess, rule.calcium.tau) for x in (rule.theta_d, rule.theta_p)
+    )
+    return [*sorted(t for t in above if 0.0 < t < duration), duration]
 
 
 def _runge_kutta(
@@ -171,17 +184,21 @@ def _runge_kutta(
         fastest += rule.filter.depression(1.0, 0.0) + on + off * saturation(0.0, rule.filter.half_m)
     steps = max(1, math.ceil(duration * max(STEPS_PER_DECAY / decay, 8.0 * fastest)))
     h = duration / steps
+    middle = rule.calcium.rest + excess * math.exp(-0.5 * duration / rule.calcium.tau)
+    held = rule.rates_at(middle) if rule.rates is None else None
     for i in range(steps):
-        state = _runge_kutta_step(rule, state, excess, i * h, h)
+        state = _runge_kutta_step(rule, held, state, excess, i * h, h)
     return state
 
 
 def _runge_kutta_step(
-    rule: CalciumRule, state: tuple[float, float], excess: float, t: float, h: float
+    rule: CalciumRule, held: Any, state: tuple[float, float], excess: float, t: float, h: float
 ) -> tuple[float, float]:
+    """`held`: potentiation and depression rate, where they are constant between two thresholds."""
+
     def slope(at: float, rho: float, m: float) -> tuple[float, float]:
         calcium = rule.calcium.rest + excess * math.exp(-at / rule.calcium.tau)
-        up, down = (float(rate) for rate in rule.rates_at(calcium))
+        up, down = (float(rate) for rate in (rule.rates_at(calcium) if held is None else held))
         well = float(rule.drift_at_rest(rho))
         if rule.filter is None:
             return up * (1.0 - rho) - down * rho + well, 0.0
