@@ -165,8 +165,8 @@ def kernel_rule(
         if isinstance(drift, Curve):
             raise NetworkError(
                 "slow rise",
-                "graded rates are tabulated along the one path on which calcium falls, and calcium that rises "
-                "slowly takes many; give the rule step thresholds, or replay(..., precision='double')",
+                "graded rates are tabulated along the one path on which calcium falls; calcium that rises "
+                "slowly takes many. Give the rule step thresholds, or replay(..., precision='double')",
             )
         height = shape.height(tau)
         calcium = calcium._replace(pre=f32(trace.pre * height), post=f32(trace.post * height))
