@@ -17,9 +17,10 @@ from cascades.kernels.sources import source_hash
 HERE = Path(__file__).parent
 
 
-def entry_point(function: Callable[..., Any], folder: Path = HERE) -> Any:
+def entry_point(function: Callable[..., Any], folder: Path = HERE, **options: Any) -> Any:
     """Compile for calls from Python, and keep the code as long as no file of `folder` changes."""
-    dispatcher = njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
+    dispatcher = njit(cache=True, **options)(function)
     # numba has no setting for this; without the attribute it falls back to stamping the one file
     kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(kept, "_source_stamp"):

@@ -24,7 +24,7 @@ from cascades.network.arrays import (
     USE,
     V,
 )
-from cascades.network.compiled import compiled, tick_function
+from cascades.network.compiled import kernel, tick_function
 from cascades.network.neuron import AdaptiveExponential, LeakyIntegrateAndFire, Neuron, PoissonSource
 from cascades.network.sources import arrivals, release, replayed
 
@@ -144,7 +144,7 @@ def spiking(state, kind, k, first, last, neurons, count):  # type: ignore[no-unt
     return count
 
 
-@compiled
+@kernel
 def tick(cells, groups, g, thread, first, last, t, neurons, gains, count):  # type: ignore[no-untyped-def]
     """One tick of population g's neurons first ... last - 1; returns the number of spikes listed so far."""
     begun, state = count, cells.state

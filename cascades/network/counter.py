@@ -6,12 +6,10 @@ Philox 2x32-10 (Salmon et al. 2011, SC'11, doi:10.1145/2063384.2063405).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import njit
 
-inlined: Any = njit(error_model="numpy", boundscheck=False, nogil=True, forceinline=True)
+from cascades.network.compiled import part_of_kernel
 
 _MULTIPLIER = np.uint64(0xD2511F53)
 _KEY_STEP = np.uint32(0x9E3779B9)
@@ -19,7 +17,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-@inlined
+@part_of_kernel
 def words(first, second, key):  # type: ignore[no-untyped-def]
     """Two words of 32 random bits."""
     a, b, k = np.uint32(first), np.uint32(second), np.uint32(key)
@@ -31,19 +29,19 @@ def words(first, second, key):  # type: ignore[no-untyped-def]
     return a, b
 
 
-@inlined
+@part_of_kernel
 def waiting_time(word):  # type: ignore[no-untyped-def]
     """An exponential number of mean one."""
     return -math.log((np.float64(word) + 0.5) * 2.0**-32)
 
 
-@inlined
+@part_of_kernel
 def pick(word, count):  # type: ignore[no-untyped-def]
     """0 ... count - 1."""
     return np.int64((np.uint64(word) * np.uint64(count)) >> _HALF)
 
 
-@inlined
+@part_of_kernel
 def normal_number(first, second, key):  # type: ignore[no-untyped-def]
     """A standard normal number; to single precision that of `lanes.normal`."""
     a, b = words(first, second, key)

@@ -11,11 +11,11 @@ from numba import types
 from numba.extending import overload
 
 from cascades.network.arrays import FIRST
+from cascades.network.compiled import UNCOUNTED, part_of_kernel
 from cascades.network.memory import prefetch
 from cascades.network.passes import (
     column_ahead,
     column_jumps,
-    part_of_kernel,
     row_ahead,
     row_jumps,
     row_transmits,
@@ -30,7 +30,7 @@ def transmit_row(rule, p, first, last, now, weight, onto):  # type: ignore[no-un
     raise TypeError("called from Python")
 
 
-@overload(transmit_row, jit_options={"error_model": "numpy", "boundscheck": False, "nogil": True})
+@overload(transmit_row, jit_options=UNCOUNTED)
 def _transmit_row(rule, p, first, last, now, weight, onto):  # type: ignore[no-untyped-def]
     fields = dict(zip(p.fields, p.types))
     if fields["expressed"] is not types.none and fields["scale"] is not types.none:

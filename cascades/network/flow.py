@@ -14,6 +14,7 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
+from cascades.network.compiled import UNCOUNTED
 from cascades.network.constants import (
     TABLE_ROWS,
     WELL_ROWS,
@@ -38,7 +39,7 @@ from cascades.network.vectors import (
     to_ints,
 )
 
-INLINE = {"forceinline": True, "error_model": "numpy", "no_cpython_wrapper": True}
+INLINE = {**UNCOUNTED, "forceinline": True, "no_cpython_wrapper": True}
 WELL_STEP = 0.1  # of the fastest time of the well, per Runge-Kutta step: an error below 1e-7
 WELL_SETTLED = 100.0  # after so many of these times nothing moves any more
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from numba import njit
 
+from cascades.network.compiled import UNCOUNTED
 from cascades.network.vectors import (
     bits_of,
     choose,
@@ -27,7 +28,7 @@ from cascades.network.vectors import (
 )
 
 # Vectors do not cross into Python, so no wrapper is made; division by zero gives infinity as in numpy.
-lane_function: Any = njit(forceinline=True, error_model="numpy", no_cpython_wrapper=True)
+lane_function: Any = njit(**UNCOUNTED, forceinline=True, no_cpython_wrapper=True)
 
 PHILOX_MULTIPLIER = -766435501  # 0xD2511F53 as a signed integer
 PHILOX_KEY_STEP = -1640531527  # 0x9E3779B9

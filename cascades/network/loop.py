@@ -7,14 +7,11 @@ shortest delay.  Which thread does what does not change a number.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from cascades.network.arrays import ADAPTIVE, BEFORE, EXC, INH, KIND, NMDA, NMDA_RATIO
 from cascades.network.cells import tick
-from cascades.network.compiled import compiled
+from cascades.network.compiled import kernel, part_of_kernel
 from cascades.network.delivery import (
     deliver_plastic,
     deliver_static,
@@ -25,10 +22,8 @@ from cascades.network.delivery import (
 from cascades.network.progress import lower_to, place, publish, seen, wait_for_others
 from cascades.network.timing import fade, jump_traces_post
 
-inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False, forceinline=True)
 
-
-@inner
+@part_of_kernel
 def remember_ampa(groups, state, first, last):  # type: ignore[no-untyped-def]
     """What stands at the AMPA receptors before this tick's arrivals."""
     for g in range(groups.numbers.shape[0]):
@@ -37,7 +32,7 @@ def remember_ampa(groups, state, first, last):  # type: ignore[no-untyped-def]
                 state[BEFORE, i] = state[EXC, i]
 
 
-@inner
+@part_of_kernel
 def spread_to_nmda(groups, state, first, last):  # type: ignore[no-untyped-def]
     """What arrived at the AMPA receptors in this tick arrives at the NMDA receptors too."""
     for g in range(groups.numbers.shape[0]):
@@ -47,7 +42,7 @@ def spread_to_nmda(groups, state, first, last):  # type: ignore[no-untyped-def]
                 state[NMDA, i] += ratio * (state[EXC, i] - state[BEFORE, i])
 
 
-@inner
+@part_of_kernel
 def keep(found, thread, at, t, neurons, begun, count):  # type: ignore[no-untyped-def]
     """Note the spikes of this tick for the recording; returns how many there are now."""
     for q in range(begun, count):
@@ -57,7 +52,7 @@ def keep(found, thread, at, t, neurons, begun, count):  # type: ignore[no-untype
     return at
 
 
-@inner
+@part_of_kernel
 def one_tick(  # type: ignore[no-untyped-def]
     thread, threads, t, base, rule, timing, groups, plastic, static, cells, log, begun, first, last
 ):
@@ -96,7 +91,7 @@ def one_tick(  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled
+@kernel
 def advance(  # type: ignore[no-untyped-def]
     thread, begin, window, base, rule, timing, groups, plastic, static, cells, log, found, first, last
 ):

@@ -7,13 +7,11 @@ four loads of 64 bytes; the records of a column are asked for in advance, becaus
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
-from cascades.network.compiled import compiled
+from cascades.network.compiled import compiled, kernel, part_of_kernel
 from cascades.network.flow import INLINE
 from cascades.network.memory import (
     add_at,
@@ -36,8 +34,6 @@ from cascades.network.visit import note_slow, raised, visited
 
 AHEAD = 4 * LANES  # records asked for in advance
 PER_LINE = 4  # records in a cache line
-
-part_of_kernel: Any = njit(error_model="numpy", boundscheck=False, forceinline=True, nogil=True)
 
 
 @part_of_kernel
@@ -150,7 +146,7 @@ def column_jumps(rule, records, column, first, last, now):  # type: ignore[no-un
         scatter_records(records, index, raised(u, rule.calcium.post), rho, ints(now), target)
 
 
-@compiled
+@kernel
 def settle(rule, records, now):  # type: ignore[no-untyped-def]
     """Bring every synapse to tick `now`."""
     row_holds(rule, records, 0, records.size // 4, now)
@@ -167,7 +163,7 @@ def onto(low, high, ticks, neurons, is_pre):  # type: ignore[no-untyped-def]
     return found[0][:count], found[1][:count], found[2][:count]
 
 
-@compiled
+@kernel
 def play(rule, records, rows, row_ends, column, columns, ticks, neurons, is_pre):  # type: ignore[no-untyped-def]
     """Apply jumps in order: neuron `neurons[e]` at tick `ticks[e]`, presynaptic where `is_pre[e]`.
 

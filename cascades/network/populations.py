@@ -43,8 +43,10 @@ def groups_of(network: Network, seed: int, threads: int) -> Groups:
         due.append(waiting / (rate[g] * inside) if rate[g] > 0.0 else np.full(blocks, np.inf))
         drawn.append(np.zeros(blocks, np.int64))
         if isinstance(neuron, ReplayedSource):
-            ticks.append(np.maximum(np.rint(neuron.times / dt).astype(np.int64), 1))
-            neurons.append((neuron.neurons + network.first(population.name)).astype(np.int32))
+            at = np.maximum(np.rint(neuron.times / dt).astype(np.int64), 1)
+            order = np.lexsort((neuron.neurons, at))  # as the threads hear of them: by tick, then neuron
+            ticks.append(at[order])
+            neurons.append((neuron.neurons[order] + network.first(population.name)).astype(np.int32))
         else:
             ticks.append(ticks[0])
             neurons.append(neurons[0])

@@ -14,6 +14,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from cascades.network.compiled import UNCOUNTED, part_of_kernel
+
 APART = 16  # words between two counters: none shares a cache line with anything else
 LOOKS = 2000  # at a counter before the processor is offered to others: some tenths of a millisecond
 BETWEEN = 64  # looks at the own counter between two at another's: looking makes the other's next step slow
@@ -24,7 +26,7 @@ def counters(count: int) -> np.ndarray:
     return np.zeros((count + 2) * APART, dtype=np.int64)
 
 
-@njit(forceinline=True)
+@part_of_kernel
 def place(number):  # type: ignore[no-untyped-def]
     """Index of a counter."""
     return (number + 1) * APART
@@ -82,7 +84,7 @@ def offer_processor(typing):  # type: ignore[no-untyped-def]
     return types.void(), lower
 
 
-@njit(nogil=True)
+@njit(**UNCOUNTED)
 def wait_for_others(done, thread, threads, goal):  # type: ignore[no-untyped-def]
     """Wait until every other thread has published `goal` or more; returns the least that one has."""
     least = np.int64(2**62)

@@ -5,19 +5,16 @@ Without spike timing (`timing` is None) every function here is empty, and the co
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from cascades.network.arrays import O1, O2
+from cascades.network.compiled import part_of_kernel
 from cascades.network.passes import row_holds
 
-inner: Any = njit(nogil=True, error_model="numpy", boundscheck=False, forceinline=True)
 
-
-@inner
+@part_of_kernel
 def bounded(rho):  # type: ignore[no-untyped-def]
     return min(max(rho, np.float32(0.0)), np.float32(1.0))
 
