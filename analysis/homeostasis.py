@@ -7,8 +7,9 @@ Every stabiliser has a set point, and none is found by trial in the closed loop.
 itself.  The slot pool needs the mean efficacy at which the neurons fire at the target: measured with synapses
 that do not learn.  The sliding threshold (of potentiation) needs the rate at which its factor is one: with
 Poisson spikes on both sides, at the rates of input and target, the threshold is moved until the rule's
-efficacy settles where the neurons fire at the target.  The pool has no other knowledge of the rate: it pulls
-the mean efficacy back within a second while potentiation goes on, so a difference stays.
+efficacy settles where the neurons fire at the target.  The pool has no other knowledge of the rate, and pulls
+the mean efficacy back within a second while potentiation goes on: the two balance above the size of the pool,
+by what potentiation adds in that second.  So the pool is that much smaller, measured in the same way.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ HELD = 0.25  # a rate within this part of the target is at the target
 RUNAWAY = 2.0  # times the target
 SATURATED = 0.8  # an efficacy above this
 OUT = 100  # neurons
+POOL_TIME = 1000.0  # [ms]
 # depression is a fifth of the published one, so that potentiation wins at every rate
 HEBBIAN = dataclasses.replace(
     published_rule("cortical slice"),
@@ -89,7 +91,9 @@ def mechanisms(seed: int) -> tuple[dict[str, tuple[Any, ...]], float]:
     needed = root(lambda m: fixed_rate(m, seed) - TARGET, 0.0, 1.0)
     factor = root(lambda f: needed - settled(f, seed), 1.0, 3.0)
     print(f"open loop: {TARGET:g} Hz need a mean efficacy of {needed:.3f};")
-    print(f"the rule settles there with its potentiation threshold {factor:.2f} times as high")
+    print(f"the rule settles there with its potentiation threshold {factor:.2f} times as high;")
+    added = POOL_TIME * potentiation(needed, seed)
+    print(f"potentiation adds {added:.3f} in the time of the pool")
     slow = {"interval": 200.0, "tau_rate": 1000.0}
     return {
         "Hebbian alone": (),
@@ -99,7 +103,7 @@ def mechanisms(seed: int) -> tuple[dict[str, tuple[Any, ...]], float]:
                 target=TARGET / factor, lowest=0.1, highest=100.0, moves_depression=False, **slow
             ),
         ),
-        "slot pool": (SlotPool(interval=200.0, mean=needed, tau=1000.0),),
+        "slot pool": (SlotPool(interval=200.0, mean=needed - added, tau=POOL_TIME),),
     }, needed
 
 
@@ -130,6 +134,20 @@ def settled(factor: float, seed: int) -> float:
     )
     times = np.linspace(0.5 * duration, duration, 20)
     return float(replay(rule, pre, post, duration=duration, times=times, efficacy=0.5).efficacies.mean())
+
+
+def potentiation(efficacy: float, seed: int) -> float:
+    """Growth of the efficacy [1/ms] from there, input and output at random."""
+    rng = np.random.default_rng(seed + 3)
+    duration = 2000.0
+    pre, post = (
+        [np.sort(rng.uniform(0.0, duration, rng.poisson(rate * duration / 1e3))) for _ in range(1000)]
+        for rate in (INPUT, TARGET)
+    )
+    return (
+        float(replay(HEBBIAN, pre, post, duration=duration, efficacy=efficacy).final.mean() - efficacy)
+        / duration
+    )
 
 
 def network(
