@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
-from cascades.expression import Expr, flatten
+from cascades.expression import Expr
 
 
 @dataclass(frozen=True)
@@ -200,13 +200,19 @@ _WITHOUT_EFFECT = ("name", "annotations", "sbo", "description", "source")
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Expr):
-        return flatten(value)
+        return value.key
     if isinstance(value, Mapping):
         return sorted((k, _plain(v)) for k, v in value.items())
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if is_dataclass(value):
-        names = [f.name for f in fields(value)]
-        skipped = _WITHOUT_EFFECT if "id" in names else ("description",)  # a port's name is its id
-        return [_plain(getattr(value, name)) for name in names if name not in skipped]
+        kind: Any = type(value)
+        return [_plain(getattr(value, name)) for name in _with_effect(kind)]
     return value
+
+
+@cache
+def _with_effect(kind: type[Any]) -> tuple[str, ...]:
+    names = [f.name for f in fields(kind)]
+    skipped = _WITHOUT_EFFECT if "id" in names else ("description",)  # a port's name is its id
+    return tuple(name for name in names if name not in skipped)

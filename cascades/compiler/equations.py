@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cascades.expression import Expr, flatten
+from cascades.expression import Expr
 from cascades.model import Port
 
 
@@ -85,8 +85,8 @@ class Equations:
     def content_hash(self) -> str:
         """Of everything that can change a compiled function."""
         events = [
-            (e.id, flatten(e.trigger), [(v, flatten(f)) for v, f in e.assignments])
-            + tuple(flatten(f) if f is not None else None for f in (e.delay, e.priority))
+            (e.id, e.trigger.key, [(v, f.key) for v, f in e.assignments])
+            + tuple(f.key if f is not None else None for f in (e.delay, e.priority))
             + (e.initial_value, e.is_persistent, e.uses_trigger_time_values)
             for e in self.events
         ]
@@ -94,11 +94,11 @@ class Equations:
             self.state_names,
             self.parameter_names,
             self.is_algebraic,
-            flatten(*self.initial),
-            flatten(*self.rates),
-            [(name, flatten(formula)) for name, formula in self.observables.items()],
+            [formula.key for formula in self.initial],
+            [formula.key for formula in self.rates],
+            [(name, formula.key) for name, formula in self.observables.items()],
             events,
-            [flatten(formula) for formula in self.discontinuities],
-            [(c.name, c.dependent, [(s, flatten(w)) for s, w in c.weights.items()]) for c in self.conserved],
+            [formula.key for formula in self.discontinuities],
+            [(c.name, c.dependent, [(s, w.key) for s, w in c.weights.items()]) for c in self.conserved],
         )
         return hashlib.sha256(repr(content).encode()).hexdigest()

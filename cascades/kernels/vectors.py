@@ -30,6 +30,7 @@ from cascades.kernels.processor import native_lanes as native_lanes
 
 ALIGNMENT = 64  # bytes; one AVX-512 register, one cache line
 _DOUBLE, _INT64, _INT32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
+_NO_BYTES = ctypes.c_char * 0  # what also an empty array has
 
 
 def lane_tuple(lanes: int) -> tuple[int, ...]:
@@ -40,8 +41,8 @@ def lane_tuple(lanes: int) -> tuple[int, ...]:
 def address(array: Any) -> int:
     """Where a contiguous numpy array begins in memory."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # the quickest way by far
-    except (TypeError, ValueError):  # arrays that are empty or cannot be written
+        return ctypes.addressof(_NO_BYTES.from_buffer(array))  # the quickest way by far
+    except (TypeError, ValueError):  # arrays that cannot be written
         return int(array.__array_interface__["data"][0])
 
 
