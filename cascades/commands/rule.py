@@ -32,7 +32,8 @@ def rule(
     force: FORCE = False,
     json: JSON = False,
 ) -> None:
-    """Derive a ladder of calcium rules with certificates; --out gets rule.json, ladder.json and rule.png.
+    """Derive a ladder of calcium rules with certificates; --out gets rule.json, ladder.json,
+    rule.png, and error_map.png: where in the space of protocols the rule holds.
 
     With --along the rule slides from LOW to HIGH; --out then gets rule.json (where the model stands),
     sliding.txt and sliding.png.
@@ -53,12 +54,14 @@ def rule(
             budget="quick" if quick else "full", progress=lambda what, done: report(done),
         )  # fmt: skip
     if out is not None:
+        from cascades.report.figures import protocol_map
         from cascades.report.figures import rule as draw
 
         with output_folder(out, force) as folder:
             (folder / "rule.json").write_text(ladder.rule.to_json(), encoding="utf-8")
             (folder / "ladder.json").write_text(ladder.to_json(), encoding="utf-8")
             draw(ladder).savefig(folder / "rule.png", dpi=150)
+            protocol_map(ladder).savefig(folder / "error_map.png", dpi=150)
     if json:
         print(ladder.to_json())
         return

@@ -119,6 +119,8 @@ def protocol_map_figure(maps: Sequence[ProtocolMap], *, title: str = "") -> Figu
 
 
 def _map_panel(one: ProtocolMap, which: str, axes: Axes) -> None:
+    from matplotlib.collections import PolyCollection
+
     from cascades.reduction.protocol_map import HOLDS
 
     (across, x), (up, y) = one.across, one.up
@@ -126,8 +128,12 @@ def _map_panel(one: ProtocolMap, which: str, axes: Axes) -> None:
     colours = {"cmap": "Reds", "vmin": 0.0, "vmax": 1.0} if which == "error" else {
         "cmap": "RdBu_r", "vmin": -0.5, "vmax": 0.5}  # fmt: skip
     image = axes.pcolormesh(x, y, shown, shading="nearest", **colours)  # type: ignore[arg-type]
-    outside = np.ma.masked_array(np.zeros(one.holds.shape), mask=one.holds)
-    axes.pcolor(x, y, outside, shading="nearest", hatch="////", alpha=0.0, linewidth=0.0)
+    corners: Any = image.get_coordinates()
+    cells: list[Any] = [
+        [corners[i, j], corners[i, j + 1], corners[i + 1, j + 1], corners[i + 1, j]]
+        for i, j in np.argwhere(~one.holds)
+    ]
+    axes.add_collection(PolyCollection(cells, facecolor="none", edgecolor=INK, linewidth=0.0, hatch="////"))
     if which == "error":
         wrong_y, wrong_x = np.nonzero(~one.is_right)
         axes.plot(x[wrong_x], y[wrong_y], "x", color=INK, ms=3, mew=0.7)

@@ -191,6 +191,15 @@ def errors(ladder: RuleLadder) -> Figure:
 
 
 @styled
+def protocol_map(ladder: RuleLadder) -> Figure:
+    """Full model, rule and error over rates, numbers and intervals of pairs."""
+    from cascades.reduction.figures import protocol_map_figure
+    from cascades.reduction.protocol_map import protocol_maps
+
+    return protocol_map_figure(protocol_maps(ladder.details["derivation"], ladder.rule))
+
+
+@styled
 def overview(chain: Chain) -> Figure:
     """The whole chain in one row: experiments, branches, rule, network."""
     figure, axes = new_figure(1, 4, width=13.0, height=3.0)

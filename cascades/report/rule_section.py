@@ -41,6 +41,13 @@ def rule(chain: Chain) -> Section:
                 figures.errors(ladder),
                 "Root-mean-square error of the efficacy, for each level and family of held-out protocols.",
             ),
+            Picture(
+                figures.protocol_map(ladder),
+                prose("""Between the families: pairs of spikes over their rate and number, and over
+                    their interval and rate. Left and middle: what the full model and the rule do to a
+                    synapse that is as likely DOWN as UP. Right: the larger of the two errors; where it is
+                    hatched the rule does not hold, crosses mark wrong outcomes."""),
+            ),
         ],
         [_numbers(ladder), _levels(ladder), _families(ladder)],
     )

@@ -33,6 +33,7 @@ def test_the_ladder_is_written(cascades, tmp_path):
     whole = json.loads((out / "ladder.json").read_text(encoding="utf-8"))
     assert whole["chosen"] == rule.provenance["level"]
     assert (out / "rule.png").stat().st_size > 0
+    assert (out / "error_map.png").stat().st_size > 0
 
 
 @pytest.mark.slow
