@@ -37,8 +37,9 @@ PER_DECADE = 5  # points after each stimulus, even in the logarithm of the time 
 BEFORE = 1e-9  # of the time to the next stimulus: the last of them
 SHORTEST = 1e-3  # of the separating time: the first of them
 LONG = 40  # points at least, of the whole run
-ROUNDS = 6  # of the iteration for the averaged Jacobian
+ROUNDS = 16  # of the iteration for the averaged Jacobian
 SETTLED = 0.1  # relative change of the errors at which it ends
+NOTHING = 1e-12  # of the largest state: what is no state but rounding
 SMALL = 1e-3  # of a state: errors that need not settle
 ROUNDING = 10.0  # times the tolerance of the reduced run: what its own error may be
 ALLOWANCE = 1.25  # for what the last round may still change, and for the steps
@@ -102,11 +103,13 @@ def error_bound(
 def _iterated(steps: _Steps, first: np.ndarray) -> tuple[np.ndarray, bool]:
     """The error along the run, by the Jacobian halfway to where it leads, and whether that settled."""
     error = np.zeros_like(steps.y)
+    largest = np.abs(steps.y).max(axis=0)
+    least = SMALL * np.maximum(largest, NOTHING * largest.max())
     for _ in range(ROUNDS):
         found = steps.ahead(error, first)
         if not np.isfinite(found).all():
             return found, False
-        size = np.abs(found).max(axis=0) + SMALL * np.abs(steps.y).max(axis=0)
+        size = np.abs(found).max(axis=0) + least
         is_settled = bool(np.all(np.abs(found - error).max(axis=0) <= SETTLED * size + 1e-300))
         error = found
         if is_settled:
