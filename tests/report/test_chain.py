@@ -54,7 +54,7 @@ def test_the_assembly_learns_and_the_rest_changes_less(chain):
 
 def test_the_page_is_whole_and_its_numbers_are_those_of_the_run(chain):
     html = render(page(chain, model_card(chain.model.id), {}))
-    assert html.count("<svg") == 6
+    assert html.count("<svg") == 7
     assert not re.findall(r"(?:src|href)=[\"'](?!#|data:)", html)
     for value in FOLDS:
         assert f"{value:.4g}" in html
