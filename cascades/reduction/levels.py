@@ -30,6 +30,9 @@ CORRECTIONS = (1, 0)  # coordinates beside the curve, of the few-equation levels
 # evaluations of each fit
 GENERATIONS = {"full": 40, "quick": 16}  # of the global search for the simplest form
 SEARCH = 1400
+# what the memory after the rest counts in the fit of smooth one-variable rules: with more, they give up the
+# efficacy at the end for single memories (chosen on the validation protocols)
+SMOOTH_FINAL_WEIGHT, SMOOTH = 0.2, ("hill", "general")
 RICHER = {"table": 500, "hill": 700, "general": 1400, "two": 1400}
 
 Judge = Callable[[Answers], tuple[np.ndarray, np.ndarray]]
@@ -118,7 +121,8 @@ def _fits(known: Derivation) -> dict[str, Fit]:
 
     def richer(form: forms.Form, starts: list[np.ndarray], key: str) -> Fit:
         begin(form)
-        fits[form.name] = fit_from(form, objective, starts, evaluations=RICHER[key], seed=seed)
+        aim = dataclasses.replace(objective, final_weight=SMOOTH_FINAL_WEIGHT) if key in SMOOTH else objective
+        fits[form.name] = fit_from(form, aim, starts, evaluations=RICHER[key], seed=seed)
         return fits[form.name]
 
     richer(forms.step_table_form(setting), [step.x[:4]], "table")
