@@ -155,7 +155,7 @@ def threads(quick: bool) -> list[Row]:
     for session in sessions:
         session.advance(101)
     wall: list[list[float]] = [[], []]
-    for _ in range(3 if quick else 9):
+    for _ in range(3 if quick else 24):
         for k, session in enumerate(sessions):
             wall[k].append(_seconds(session, biological, time.perf_counter))
     size = f"{network.synapse_count(plastic=True):.0e}".replace("+0", "")
