@@ -106,6 +106,8 @@ def steady_state(
             return describe(system, found, held)
     y = start
     for y in _course(system, start):
+        if compiled.equations.events:
+            system = system.with_totals_of(y)  # events change what reactions conserve
         found = _newton(system, y, scale, held)
         if found is not None and _is_near(found, y, scale):
             return describe(system, found, held)

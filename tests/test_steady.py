@@ -11,6 +11,7 @@ from cascades.errors import NoEquilibrium, UnknownName
 from cascades.expression import ONE, ZERO, symbol
 from cascades.steady import steady_state
 from tests.problems import PROBLEMS, equations
+from tests.sbml.small_models import equations_of
 
 ROUNDING = 1e-10
 
@@ -41,6 +42,18 @@ def test_states_that_only_events_change_stay():
     x, n = symbol("x"), symbol("n")
     compiled = CompiledModel(equations("held", {"x": n - x, "n": ZERO}, {"x": 0.0, "n": 3.0}, {}))
     assert_allclose(steady_state(compiled)["x"], 3.0, rtol=ROUNDING)
+
+
+def test_events_change_what_reactions_conserve():
+    """Five more of A after a while, and a counter that only the event moves."""
+    found = steady_state(
+        CompiledModel(
+            equations_of(
+                "A = 1; B = 0; n = 0; forth: A -> B; 2 * A; back: B -> A; B;at time > 1: A = A + 5, n = n + 1"
+            )
+        )
+    )
+    assert_allclose([found["A"], found["B"], found["n"]], [2.0, 4.0, 1.0], rtol=1e-6)
 
 
 def test_no_steady_state_is_said_with_the_state_that_moves():

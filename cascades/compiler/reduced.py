@@ -89,6 +89,11 @@ class ReducedSystem:
         changed.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return changed
 
+    def with_totals_of(self, y: Array) -> ReducedSystem:
+        """The same system with the conserved totals of the states `y`, shape (n,)."""
+        totals = (self._weights @ y).tolist()
+        return self.with_(**dict(zip(self.total_names, totals, strict=True)))
+
     def expand(self, z: Any) -> Array:
         """All states, shape (n,), from the independent ones."""
         y = np.empty(len(self.compiled.state_names))

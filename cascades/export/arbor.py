@@ -44,7 +44,7 @@ def mechanism(rule: CalciumRule) -> str:
     values = {"rho0": 0.5, "c_pre": trace.pre, "c_post": trace.post, "tau_ca": trace.tau * MS_PER_S}
     is_noisy, is_filtered = rule.sigma > 0.0, rule.filter is not None
     if rule.filter is not None:
-        values["m0"] = rule.filter.resting(trace.rest)
+        values["m0"] = float(rule.filter.resting(trace.rest))
     lines = "".join(f"  {name} = {value!r}\n" for name, value in values.items())
     late = trace.delay * MS_PER_S
     names = ["up", "down", "well", *(["spread"] if is_noisy else []), *(["on", "off"] if is_filtered else [])]
